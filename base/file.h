@@ -1,0 +1,48 @@
+/* Files: mapped, read whole, and written so that a reader sees the old file or the new one and nothing between. */
+#ifndef SERIN_BASE_FILE_H
+#define SERIN_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "base/status.h"
+
+/* A file mapped read-only. data is NULL for an empty file. */
+typedef struct base_map {
+    const unsigned char *data;
+    size_t               size;
+} base_map;
+
+base_status base_map_open(base_map *m, const char *path, base_error *e);
+void        base_map_close(base_map *m);
+
+/* The whole of a file, or of standard input for "-", with a NUL behind it; refuses more than limit bytes.
+ * The caller frees *text. Never a pipe or a command. */
+base_status base_read_file(const char *path, size_t limit, char **text, size_t *size, base_error *e);
+
+/* A file under construction: `path.tmp.<pid>` in the same directory until commit renames it. "-" is standard output.
+ * Write to f with stdio; commit checks every write, flushes, fsyncs, closes, renames and fsyncs the directory. */
+typedef struct base_out {
+    FILE *f;
+    char *path;
+    char *tmp;      /* NULL for standard output */
+} base_out;
+
+base_status base_out_open(base_out *o, const char *path, base_error *e);
+base_status base_out_commit(base_out *o, base_error *e);    /* on failure the temporary file is gone, path untouched */
+void        base_out_abandon(base_out *o);                  /* after commit: no effect */
+
+/* Removes `path.tmp.*` that an earlier, killed process left. */
+void base_out_sweep(const char *path);
+
+/* mkdir -p; true when the path exists; directory + "/" + name, in malloc'd memory. */
+base_status base_make_dirs(const char *path, base_error *e);
+bool        base_exists(const char *path);
+char       *base_path_join(const char *directory, const char *name);
+
+/* An exclusive lock on `path`, held until the process ends or base_unlock; BASE_BUSY names the holder's pid. */
+base_status base_lock(const char *path, int *handle, base_error *e);
+void        base_unlock(int handle);
+
+#endif

@@ -1,0 +1,437 @@
+/* nn.h: the face of libserin-nn. Tensors of rows, a tape that records operators and runs them backward, named
+ * parameters, optimisers, decoders, models and their files. docs/nn.md is a guided tour.
+ *
+ * Conventions. A batch is the rows of its utterances, one after another; nn_seqs says where each begins, and nothing
+ * is ever padded. Matrices are row-major float32; [rows][cols] in a comment gives a pointer's shape. Operators take
+ * the tape first, accept NULL tensors and then return NULL; the tape keeps the first error (nn_tape_error), so a model
+ * is straight-line code and its caller looks once, at the loss. Functions that touch files report through base_error.
+ * Nothing prints, nothing exits. A tape, with all that was made on it, belongs to one thread at a time; operators use
+ * the threads of OpenMP inside. */
+#ifndef SERIN_NN_H
+#define SERIN_NN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- tensors ---------------------------------------------------------------------------------------------------- */
+
+/* Utterance u owns rows begin[u] .. begin[u + 1] - 1; begin has n + 1 entries, begin[0] = 0, and never decreases. */
+typedef struct nn_seqs {
+    int            n;
+    const int64_t *begin;
+} nn_seqs;
+
+typedef struct nn_tensor {
+    float         *x;          /* [rows][cols] values */
+    float         *dx;         /* [rows][cols] gradient; NULL where none flows, or none has arrived yet */
+    int64_t        rows;
+    int            cols;
+    bool           needs_grad; /* a trainable parameter, or computed from one */
+    const nn_seqs *seqs;       /* which rows belong to which utterance; NULL: rows stand alone */
+    const char    *name;       /* for messages; NULL: anonymous */
+} nn_tensor;
+
+static inline int64_t nn_numel(const nn_tensor *x) { return x->rows * x->cols; }
+
+/* ---- the tape --------------------------------------------------------------------------------------------------- */
+
+typedef struct nn_tape nn_tape;
+
+typedef struct nn_tape_options {
+    size_t   memory;        /* most bytes of values and gradients at once; 0: the machine's memory */
+    uint64_t seed;          /* of dropout and masks */
+    bool     check_finite;  /* stop at the first operator that makes NaN or Inf, and name it; slow */
+} nn_tape_options;
+
+/* What is done besides computing values. Bits. */
+typedef enum nn_mode {
+    NN_INFER = 0,
+    NN_RECORD = 1,                      /* remember operators, so that backward can run */
+    NN_RANDOM = 2,                      /* dropout, masks and layer drop are on */
+    NN_TRAIN = NN_RECORD | NN_RANDOM
+} nn_mode;
+
+/* o may be NULL for defaults. NULL: no memory, in e. */
+SERIN_API nn_tape *nn_tape_new(const nn_tape_options *o, base_error *e);
+SERIN_API void     nn_tape_free(nn_tape *t);
+/* Forgets everything recorded and every tensor made on the tape, and any error. step counts for random numbers. */
+SERIN_API void        nn_tape_begin(nn_tape *t, nn_mode mode, uint64_t step);
+SERIN_API nn_mode     nn_tape_mode(const nn_tape *t);
+/* Adds d loss / d parameter to the dx of every trainable parameter loss [1][1] was computed from, and to inputs made
+ * with nn_input_grad. Releases values as it goes: of this step's tensors only loss and retained ones stay readable. */
+SERIN_API base_status nn_tape_backward(nn_tape *t, nn_tensor *loss);
+SERIN_API void        nn_tape_retain(nn_tape *t, nn_tensor *x);
+/* The first error since begin, or NULL. */
+SERIN_API const base_error *nn_tape_error(const nn_tape *t);
+SERIN_API size_t      nn_tape_peak(const nn_tape *t);       /* bytes of values and gradients, the most at once */
+
+/* The name random numbers and messages are known by: "encoder.layers.3". %d in format takes index. */
+SERIN_API void nn_scope_push(nn_tape *t, const char *format, int index);
+SERIN_API void nn_scope_pop(nn_tape *t);
+
+/* A point on the tape; trim frees the values made since that neither backward nor `keep` needs. Models call it after
+ * every layer: in inference, and below the lowest trainable layer, memory then does not grow with depth. */
+typedef struct nn_mark { void *node, *tensor; } nn_mark;
+SERIN_API nn_mark    nn_tape_mark(const nn_tape *t);
+SERIN_API nn_tensor *nn_tape_trim(nn_tape *t, nn_mark mark, nn_tensor *keep);     /* returns keep */
+
+/* Tensors from outside. input copies x [rows][cols]; with begin (n + 1 offsets, copied) it is a batch of n utterances,
+ * with begin NULL and n 0 its rows stand alone. wrap refers to x, which must outlive the step. */
+SERIN_API nn_tensor *nn_input(nn_tape *t, const float *x, int64_t rows, int cols, int n, const int64_t *begin);
+SERIN_API nn_tensor *nn_input_wrap(nn_tape *t, float *x, int64_t rows, int cols, int n, const int64_t *begin);
+SERIN_API nn_tensor *nn_input_grad(nn_tape *t, const float *x, int64_t rows, int cols, int n, const int64_t *begin);
+
+/* ---- operators -------------------------------------------------------------------------------------------------- *
+ * Each is one file in libnn/ops, where its formula and source stand, and a page in docs/operators.md. x [rows][C]
+ * unless stated; results have x's seqs unless stated. Integer arrays are copied. b may be NULL where a bias is named.
+ * All fail with BASE_SHAPE when sizes do not fit and BASE_NO_MEMORY when the tape is full. */
+
+/* y = x w' + b. x [rows][in], w [out][in], b [1][out] or NULL; y [rows][out]. */
+SERIN_API nn_tensor *nn_linear(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor *b);
+/* y = dropout(GELU(x w' + b)): one pass, keeps the input of GELU only. p 0 (or a tape without NN_RANDOM): no dropout. */
+SERIN_API nn_tensor *nn_linear_gelu(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor *b, float p, const char *site);
+SERIN_API nn_tensor *nn_gelu(nn_tape *t, nn_tensor *x);
+SERIN_API nn_tensor *nn_relu(nn_tape *t, nn_tensor *x);
+SERIN_API nn_tensor *nn_tanh(nn_tape *t, nn_tensor *x);
+SERIN_API nn_tensor *nn_sigmoid(nn_tape *t, nn_tensor *x);
+SERIN_API nn_tensor *nn_softmax(nn_tape *t, nn_tensor *x);          /* over the columns of each row */
+SERIN_API nn_tensor *nn_log_softmax(nn_tape *t, nn_tensor *x);
+SERIN_API nn_tensor *nn_dropout(nn_tape *t, nn_tensor *x, float p, const char *site);   /* kept values / (1 - p) */
+SERIN_API nn_tensor *nn_dropout_add(nn_tape *t, nn_tensor *h, nn_tensor *x, float p, const char *site); /* x + drop(h) */
+SERIN_API nn_tensor *nn_add(nn_tape *t, nn_tensor *a, nn_tensor *b);        /* b [rows][C], or [1][C] for every row */
+SERIN_API nn_tensor *nn_multiply(nn_tape *t, nn_tensor *a, nn_tensor *b);   /* as add */
+SERIN_API nn_tensor *nn_scale(nn_tape *t, nn_tensor *x, float a);
+SERIN_API nn_tensor *nn_concat(nn_tape *t, nn_tensor *a, nn_tensor *b);     /* columns of a, then columns of b */
+SERIN_API nn_tensor *nn_slice(nn_tape *t, nn_tensor *x, int begin, int end);        /* columns begin .. end - 1 */
+/* (x - mean) / sqrt(var + eps) g + b over each row, biased variance (Ba et al. 2016). g, b [1][C]. */
+SERIN_API nn_tensor *nn_layer_norm(nn_tape *t, nn_tensor *x, nn_tensor *g, nn_tensor *b, float eps);
+/* Each channel over the frames of each utterance (Wu and He 2018 with as many groups as channels). g, b [1][C]. */
+SERIN_API nn_tensor *nn_group_norm_time(nn_tape *t, nn_tensor *x, nn_tensor *g, nn_tensor *b, float eps);
+/* Cross-correlation over time without padding: w [out][in * k] in PyTorch's order (out, in, k); an utterance of L rows
+ * gives floor((L - k) / stride) + 1, and none when L < k. */
+SERIN_API nn_tensor *nn_conv1d(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor *b, int k, int stride);
+/* HuBERT's positional convolution: weight norm over the taps, w[o][i][j] = g[j] v[o][i][j] / |v[.][.][j]|, `groups`
+ * groups, k / 2 zeros on both sides, the last frame dropped when k is even. v [C][C / groups * k], g [1][k]. */
+SERIN_API nn_tensor *nn_pos_conv(nn_tape *t, nn_tensor *x, nn_tensor *v, nn_tensor *g, nn_tensor *b, int k, int groups);
+/* Row i of the result is row ids[i] of table [V][C]; begin as in nn_input, n 0 and NULL: no sequences. */
+SERIN_API nn_tensor *nn_embedding(nn_tape *t, nn_tensor *table, const int *ids, int64_t rows, int n, const int64_t *begin);
+SERIN_API nn_tensor *nn_gather_rows(nn_tape *t, nn_tensor *x, const int64_t *index, int64_t rows);  /* no sequences */
+/* Scaled dot-product attention inside each utterance; qkv [rows][3 C]: queries, keys, values, each `heads` heads.
+ * p: dropout on the probabilities. causal: frame i sees frames 0 .. i (Vaswani et al. 2017). y [rows][C]. */
+SERIN_API nn_tensor *nn_self_attention(nn_tape *t, nn_tensor *qkv, int heads, bool causal, float p, const char *site);
+/* Queries q [rows][C] of utterance u attend to kv [rows'][2 C] of the same utterance; y [rows][C], 0 where it has no
+ * keys. */
+SERIN_API nn_tensor *nn_cross_attention(nn_tape *t, nn_tensor *q, nn_tensor *kv, int heads, float p, const char *site);
+SERIN_API nn_tensor *nn_mean_pool(nn_tape *t, nn_tensor *x);        /* [utterances][C]: mean over time; 0 for no rows */
+/* cos(a_i, b_i) = a.b / max(|a| |b|, 1e-8): [rows][1]. */
+SERIN_API nn_tensor *nn_cosine(nn_tape *t, nn_tensor *a, nn_tensor *b);
+/* SpecAugment as Hugging Face's HuBERT does it: spans of frames replaced by `embed` [1][C] (NULL: zeros), spans of
+ * columns set to 0, drawn per utterance; utterances shorter than a span are left alone. Identity without NN_RANDOM. */
+typedef struct nn_mask_options {
+    float time_prob;    int time_length, time_min;
+    float feature_prob; int feature_length, feature_min;
+} nn_mask_options;
+SERIN_API nn_tensor *nn_spec_augment(nn_tape *t, nn_tensor *x, nn_tensor *embed, const nn_mask_options *o, const char *site);
+/* Layer drop: true when the layer is to be skipped in this step (probability p; never without NN_RANDOM). */
+SERIN_API bool nn_layer_drop(nn_tape *t, float p, const char *site);
+
+/* Losses give [1][1]. */
+typedef enum nn_reduction { NN_MEAN, NN_SUM } nn_reduction;
+
+typedef struct nn_cross_entropy_options {
+    float        smoothing;     /* PyTorch's: (1 - s) nll + s / C sum of -log p */
+    const float *weight;        /* [C] class weights, NULL: 1 each; with NN_MEAN the divisor is the sum of weights */
+    int          ignore;        /* rows with this label count for nothing; NN_IGNORE by default */
+    nn_reduction reduction;     /* over the rows that count; no such row: loss 0, gradient 0 */
+} nn_cross_entropy_options;
+#define NN_IGNORE (-100)
+#define NN_CROSS_ENTROPY_DEFAULTS { 0.0f, NULL, NN_IGNORE, NN_MEAN }
+/* labels [rows] in 0 .. C-1 or ignore; anything else is BASE_VALUE. o NULL: defaults. */
+SERIN_API nn_tensor *nn_cross_entropy(nn_tape *t, nn_tensor *logits, const int *labels, const nn_cross_entropy_options *o);
+
+/* CTC (Graves et al. 2006) with PyTorch's edge cases; takes logits, applies log-softmax itself. */
+typedef enum nn_ctc_reduction {
+    NN_CTC_MEAN,        /* mean over utterances of loss / max(labels, 1): PyTorch's "mean" */
+    NN_CTC_SUM,
+    NN_CTC_MEAN_UTTERANCE   /* sum / utterances */
+} nn_ctc_reduction;
+typedef struct nn_ctc_options {
+    int              blank;
+    bool             zero_infinity;     /* an utterance whose labels do not fit its frames: loss and gradient 0 */
+    nn_ctc_reduction reduction;
+} nn_ctc_options;
+#define NN_CTC_DEFAULTS { 0, true, NN_CTC_MEAN }
+/* logits [rows][V] with seqs; the labels of utterance u are labels[label_begin[u] .. label_begin[u + 1] - 1]; a label
+ * outside 0 .. V-1 or equal to the blank is BASE_VALUE. losses [utterances]: NULL, or receives each one's loss (+Inf
+ * where infeasible, whatever zero_infinity says). */
+SERIN_API nn_tensor *nn_ctc_loss(nn_tape *t, nn_tensor *logits, const int *labels, const int64_t *label_begin,
+    const nn_ctc_options *o, float *losses);
+/* Contrastive loss of eq. 15 of the paper: mean over i of -log softmax_j(cos(a_i, b_j) / temperature) at j = i.
+ * same [n] or NULL: rows with equal values (identical texts) are no negatives of each other. */
+SERIN_API nn_tensor *nn_contrastive_loss(nn_tape *t, nn_tensor *a, nn_tensor *b, float temperature, const int *same);
+
+/* ---- parameters ------------------------------------------------------------------------------------------------- */
+
+typedef struct nn_params nn_params;
+
+typedef enum nn_init_kind { NN_INIT_ZERO, NN_INIT_ONE, NN_INIT_NORMAL, NN_INIT_UNIFORM, NN_INIT_KEEP } nn_init_kind;
+typedef struct nn_init {
+    nn_init_kind kind;
+    float        scale;     /* NORMAL: standard deviation; UNIFORM: [0, scale) when positive, (scale, -scale) when negative */
+} nn_init;
+
+/* One tensor as a checkpoint knows it. Shapes are Hugging Face's; x is row-major [shape[0]][the rest]. */
+#define NN_MAX_DIMS 4
+typedef struct nn_param {
+    const char *name;
+    int         ndim;
+    int64_t     shape[NN_MAX_DIMS];
+    int64_t     count;          /* elements */
+    float      *x;
+    float      *dx;             /* NULL: frozen */
+    nn_init     init;
+} nn_param;
+
+SERIN_API nn_params *nn_params_new(void);
+SERIN_API void       nn_params_free(nn_params *p);
+/* Names are put behind the scopes pushed: push("encoder.layers.%d", 3) makes "encoder.layers.3.". */
+SERIN_API void nn_params_push(nn_params *p, const char *format, int index);
+SERIN_API void nn_params_pop(nn_params *p);
+/* Declares a parameter and returns the tensor models use, [shape[0]][the rest]; [1][n] for a vector. "{q,k,v}_proj.weight"
+ * declares three of that shape, stored one behind another and returned as one tensor of three times the rows (columns
+ * for vectors). NULL when memory ran out; build fails then, too. */
+SERIN_API nn_tensor *nn_params_add(nn_params *p, nn_init init, const char *name, int ndim, const int64_t *shape);
+/* Parameters whose names begin with prefix get no gradient. Before build. */
+SERIN_API void nn_params_freeze(nn_params *p, const char *prefix);
+/* Allocates: trainable values, then their gradients, each one flat array; frozen values apart. */
+SERIN_API base_status nn_params_build(nn_params *p, base_error *e);
+/* Draws every parameter by its init; a value depends on seed and name only. */
+SERIN_API void nn_params_init(nn_params *p, uint64_t seed);
+SERIN_API int             nn_params_count(const nn_params *p);
+SERIN_API const nn_param *nn_params_at(const nn_params *p, int i);              /* in the order of declaration */
+SERIN_API const nn_param *nn_params_find(const nn_params *p, const char *name); /* NULL: no such parameter */
+/* The flat arrays of all trainable parameters: values, gradients, their length. Parameter i's share begins at
+ * nn_params_at(p, i)->x - values. */
+SERIN_API float  *nn_params_values(const nn_params *p);
+SERIN_API float  *nn_params_grads(const nn_params *p);
+SERIN_API int64_t nn_params_trainable(const nn_params *p);
+SERIN_API void    nn_params_zero_grads(nn_params *p);
+
+/* ---- threads ---------------------------------------------------------------------------------------------------- */
+
+/* A sentence on the BLAS in use, its threading and kernel; *good false when it is known to be slow beside OpenMP (the
+ * pthreads build of OpenBLAS). The string is static. */
+SERIN_API const char *nn_blas(bool *good);
+
+/* ---- optimisers ------------------------------------------------------------------------------------------------- */
+
+/* Five variants that differ where models.md 5.1 says: torch's AdamW and Adam, Hugging Face's old AdamW, fairseq's Adam
+ * and Google's BERT optimiser. */
+typedef enum nn_adam_kind { NN_ADAMW, NN_ADAM, NN_ADAMW_HF, NN_ADAM_FAIRSEQ, NN_ADAM_BERT } nn_adam_kind;
+
+/* Parameters whose names begin with prefix have their own rate (relative to the schedule) and decay. */
+typedef struct nn_group {
+    const char *prefix;
+    double      rate;           /* factor on the learning rate; 0 leaves them as they are */
+    double      decay;          /* weight decay; < 0: the optimiser's */
+} nn_group;
+
+typedef struct nn_adam_options {
+    nn_adam_kind kind;
+    double beta1, beta2, eps, decay;
+    bool   decay_vectors;       /* biases and norm weights (ndim < 2) decay too */
+    const nn_group *groups;     /* the longest prefix that fits counts */
+    int    n_groups;
+} nn_adam_options;
+#define NN_ADAM_DEFAULTS { NN_ADAMW, 0.9, 0.999, 1e-8, 0.01, false, NULL, 0 }
+
+typedef struct nn_adam nn_adam;
+SERIN_API bool     nn_adam_kind_of(const char *name, nn_adam_kind *kind);  /* "adamw", "adam", "adamw-hf", "adam-fairseq", "adam-bert" */
+SERIN_API nn_adam *nn_adam_new(nn_params *p, const nn_adam_options *o, base_error *e);
+SERIN_API void     nn_adam_free(nn_adam *a);
+/* One update from the gradients, which are multiplied by grad_scale first. rate: the schedule's, before groups. */
+SERIN_API void     nn_adam_step(nn_adam *a, double rate, double grad_scale);
+/* State for checkpoints: updates done, first and second moments [nn_params_trainable]. */
+SERIN_API int64_t *nn_adam_steps(nn_adam *a);
+SERIN_API float   *nn_adam_m(nn_adam *a);
+SERIN_API float   *nn_adam_v(nn_adam *a);
+
+/* The global L2 norm of the gradients, in double; and the factor clip_grad_norm_ would multiply by: min(1, most / (norm + 1e-6)). */
+SERIN_API double nn_grad_norm(const nn_params *p);
+SERIN_API double nn_clip_factor(double norm, double most);
+
+/* Learning rate at update `step` (0 is the first), as transformers and fairseq define them. */
+typedef enum nn_schedule_kind { NN_CONSTANT, NN_LINEAR, NN_COSINE, NN_POLYNOMIAL, NN_INVERSE_SQRT, NN_TRI_STAGE } nn_schedule_kind;
+typedef struct nn_schedule {
+    nn_schedule_kind kind;
+    double  rate;               /* the peak */
+    int64_t warmup, hold, total;
+    double  final_rate;         /* POLYNOMIAL's end; TRI_STAGE's final factor */
+    double  power;              /* POLYNOMIAL */
+} nn_schedule;
+SERIN_API bool   nn_schedule_kind_of(const char *name, nn_schedule_kind *kind);  /* "constant", "linear", "cosine", "polynomial", "inverse-sqrt", "tri-stage" */
+SERIN_API double nn_schedule_rate(const nn_schedule *s, int64_t step);
+
+/* Averages of parameters over steps: exponential with decay d, or plain (d = 0: the mean of all added). */
+typedef struct nn_average nn_average;
+SERIN_API nn_average *nn_average_new(const nn_params *p, double d, base_error *e);
+SERIN_API void   nn_average_free(nn_average *a);
+SERIN_API void   nn_average_add(nn_average *a);
+SERIN_API void   nn_average_swap(nn_average *a);    /* exchanges the parameters with the average; again: back */
+SERIN_API float *nn_average_values(nn_average *a);  /* [nn_params_trainable], for checkpoints */
+SERIN_API int64_t *nn_average_count(nn_average *a);
+
+/* ---- decoding CTC ----------------------------------------------------------------------------------------------- */
+
+typedef struct nn_hypothesis {
+    int   *labels;      /* [n] */
+    int   *frames;      /* [n] the frame each label was emitted at (greedy: its first frame) */
+    int    n;
+    double score;       /* log probability */
+} nn_hypothesis;
+
+/* log_probs [frames][V]. Arg-max per frame (ties: the lowest label), equal neighbours merged, blanks dropped. */
+SERIN_API base_status nn_ctc_greedy(const float *log_probs, int64_t frames, int v, int blank, nn_hypothesis *out, base_error *e);
+/* Prefix beam search (Hannun et al. 2014 without a language model): the `nbest` best of `beam` prefixes, best first;
+ * order on ties: shorter, then smaller labels. Receives nbest entries at most; *n says how many. With a beam as wide as
+ * there are prefixes a score is exactly the CTC log probability of its labels. */
+typedef struct nn_beam_options { int beam, nbest, blank; } nn_beam_options;
+SERIN_API base_status nn_ctc_beam(const float *log_probs, int64_t frames, int v, const nn_beam_options *o,
+    nn_hypothesis *out, int *n, base_error *e);
+SERIN_API void nn_hypothesis_free(nn_hypothesis *h);
+
+/* ---- files ------------------------------------------------------------------------------------------------------ */
+
+typedef enum nn_dtype { NN_F32, NN_F16, NN_BF16, NN_F64, NN_I64, NN_I32, NN_I16, NN_I8, NN_U8, NN_BOOL, NN_DTYPE_OTHER } nn_dtype;
+SERIN_API const char *nn_dtype_name(nn_dtype d);    /* "F32", safetensors' names */
+SERIN_API size_t      nn_dtype_size(nn_dtype d);    /* bytes; 0 for OTHER */
+
+/* A tensor in a file, mapped, not copied. */
+#define NN_FILE_MAX_DIMS 8
+typedef struct nn_file_tensor {
+    const char *name;
+    nn_dtype    dtype;
+    const char *dtype_text;
+    int         ndim;
+    int64_t     shape[NN_FILE_MAX_DIMS];
+    int64_t     count;
+    const void *data;
+} nn_file_tensor;
+
+/* safetensors, checked as libnn/store/safetensors.c says. Open keeps the file mapped until close. */
+typedef struct nn_safetensors nn_safetensors;
+SERIN_API nn_safetensors *nn_safetensors_open(const char *path, base_error *e);
+SERIN_API void nn_safetensors_close(nn_safetensors *s);
+SERIN_API int  nn_safetensors_count(const nn_safetensors *s);
+SERIN_API const nn_file_tensor *nn_safetensors_at(const nn_safetensors *s, int i);
+SERIN_API const nn_file_tensor *nn_safetensors_find(const nn_safetensors *s, const char *name);
+SERIN_API const char *nn_safetensors_meta(const nn_safetensors *s, const char *key);   /* __metadata__, NULL: absent */
+/* Converts F32, F16, BF16, F64 to float [count]; other types are BASE_UNSUPPORTED. */
+SERIN_API base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_error *e);
+
+/* Writing: tensors in any order; the file appears whole or not at all. */
+typedef struct nn_save_tensor {
+    const char    *name;
+    nn_dtype       dtype;
+    int            ndim;
+    const int64_t *shape;
+    const void    *data;
+} nn_save_tensor;
+typedef struct nn_meta { const char *key, *value; } nn_meta;
+SERIN_API base_status nn_safetensors_save(const char *path, const nn_save_tensor *tensors, int n, const nn_meta *meta,
+    int n_meta, base_error *e);
+
+/* Parameters to and from safetensors by name. Load wants every parameter unless `partial`; a missing, mismatched or
+ * non-finite tensor is an error that names it and both shapes; tensors of the file that no parameter asks for are
+ * ignored. */
+SERIN_API base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *meta, int n_meta, base_error *e);
+SERIN_API base_status nn_params_load(nn_params *p, const char *path, bool partial, base_error *e);
+
+/* A training checkpoint: parameters, moments, average, counters and texts (seed, data position, configuration hash, label names)
+ * in one safetensors file. Save writes <dir>/checkpoint-<step>.safetensors, makes it durable, then removes all but the
+ * newest `keep`. Load takes the newest that is whole, telling in *step which; a damaged one is passed over with a note
+ * in *note (e.g. "checkpoint-30.safetensors: …, using checkpoint-20"). No checkpoint at all: *step = -1, BASE_OK. */
+typedef struct nn_checkpoint {
+    nn_params  *params;
+    nn_adam    *adam;           /* may be NULL */
+    nn_average *average;        /* may be NULL */
+    nn_meta     meta[32];       /* texts; on load the values are filled in, valid until the next load or free */
+    int         n_meta;
+} nn_checkpoint;
+SERIN_API base_status nn_checkpoint_save(const nn_checkpoint *c, const char *dir, int64_t step, int keep, base_error *e);
+SERIN_API base_status nn_checkpoint_load(nn_checkpoint *c, const char *dir, int64_t *step, base_error *note, base_error *e);
+SERIN_API void        nn_checkpoint_free(nn_checkpoint *c);
+
+/* A matrix that owns its memory. */
+typedef struct nn_matrix { float *x; int64_t rows; int cols; } nn_matrix;
+SERIN_API void nn_matrix_free(nn_matrix *m);
+
+/* numpy .npy, versions 1 to 3, f2 f4 f8 i1 i2 i4 i8 u1 b1, one or two dimensions, either order; written as '<f4'. */
+SERIN_API base_status nn_npy_read(const char *path, nn_matrix *m, base_error *e);
+SERIN_API base_status nn_npy_write(const char *path, const nn_matrix *m, base_error *e);
+
+/* Kaldi's tables of matrices. rspecifier: ark:FILE, ark:-, scp:FILE (binary or text, FM DM CM CM2 CM3 and vectors as
+ * one row); a pipe ("cmd |") is refused. wspecifier: ark:FILE, ark,t:FILE, ark,scp:A,S, "-" for standard output.
+ * next: BASE_OK with *key set, or *key NULL at the end. The key and matrix stay valid until the next call. */
+typedef struct nn_table_reader nn_table_reader;
+SERIN_API nn_table_reader *nn_table_open(const char *rspecifier, base_error *e);
+SERIN_API base_status nn_table_next(nn_table_reader *r, const char **key, nn_matrix *m, base_error *e);
+SERIN_API void        nn_table_close(nn_table_reader *r);
+typedef struct nn_table_writer nn_table_writer;
+SERIN_API nn_table_writer *nn_table_create(const char *wspecifier, base_error *e);
+SERIN_API base_status nn_table_write(nn_table_writer *w, const char *key, const nn_matrix *m, base_error *e);
+SERIN_API base_status nn_table_commit(nn_table_writer *w, base_error *e);   /* finishes the files; frees w in any case */
+SERIN_API void        nn_table_abandon(nn_table_writer *w);                 /* removes what was written; frees w */
+
+/* ---- models ----------------------------------------------------------------------------------------------------- */
+
+/* A Transformer encoder (Vaswani et al. 2017), post-norm as in BERT and HuBERT base or pre-norm as in HuBERT large.
+ * Layer i of it is named as `names` says. */
+typedef struct nn_encoder_config {
+    int   width, layers, heads, inner;      /* inner: of the feed-forward */
+    float eps;                              /* of layer norm */
+    bool  pre_norm;
+    float dropout, attention_dropout, activation_dropout, layer_drop;
+    float init;                             /* standard deviation of new weights */
+} nn_encoder_config;
+
+/* HuBERT, in both published variants, from the keys of Hugging Face's config.json (unknown keys are ignored, missing
+ * ones take HubertConfig's defaults). */
+typedef struct nn_hubert_config {
+    nn_encoder_config encoder;
+    bool  layer_norm_features;              /* feat_extract_norm == "layer" */
+    bool  conv_bias, project_norm;
+    int   n_conv, conv_dim[16], conv_kernel[16], conv_stride[16];
+    float project_dropout, final_dropout;
+    int   pos_kernel, pos_groups;
+    bool  spec_augment;
+    nn_mask_options mask;
+    int   vocab_size, pad_id;
+    /* Serin's own front end for small models trained from scratch, "serin_front_end": "logmel": frames of log-mel
+     * energies instead of waveforms take the place of the convolutions. 0: the convolutional one. */
+    int   mel_bins, mel_stack;              /* columns of a frame of input = mel_bins * mel_stack */
+} nn_hubert_config;
+SERIN_API base_status nn_hubert_config_read(nn_hubert_config *c, const char *path, base_error *e);  /* config.json */
+SERIN_API int64_t     nn_hubert_frames(const nn_hubert_config *c, int64_t samples);     /* 0: too short */
+
+typedef struct nn_hubert nn_hubert;
+/* Declares the parameters in p under Hugging Face's names (with the scopes pushed in front). */
+SERIN_API nn_hubert *nn_hubert_new(nn_params *p, const nn_hubert_config *c);
+SERIN_API void       nn_hubert_free(nn_hubert *m);
+/* wave [samples][1] with seqs, normalised as the model's preprocessor asks -> conv features [frames][512]. */
+SERIN_API nn_tensor *nn_hubert_features(nn_tape *t, const nn_hubert *m, nn_tensor *wave);
+/* Convolution or log-mel features -> hidden states [frames][width]. layer -1: the last (with the final norm of
+ * pre-norm models); i >= 0: hidden_states[i] of Hugging Face, later layers not computed. */
+SERIN_API nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor *features, int layer);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
