@@ -34,6 +34,7 @@ typedef struct nn_tensor {
     int64_t        rows;
     int            cols;
     bool           needs_grad; /* a trainable parameter, or computed from one */
+    unsigned char  state;      /* the tape's own */
     const nn_seqs *seqs;       /* which rows belong to which utterance; NULL: rows stand alone */
     const char    *name;       /* for messages; NULL: anonymous */
 } nn_tensor;
@@ -83,7 +84,8 @@ SERIN_API nn_mark    nn_tape_mark(const nn_tape *t);
 SERIN_API nn_tensor *nn_tape_trim(nn_tape *t, nn_mark mark, nn_tensor *keep);     /* returns keep */
 
 /* Tensors from outside. input copies x [rows][cols]; with begin (n + 1 offsets, copied) it is a batch of n utterances,
- * with begin NULL and n 0 its rows stand alone. wrap refers to x, which must outlive the step. */
+ * with begin NULL and n 0 its rows stand alone; x NULL leaves the values
+ * to be written by the caller. wrap refers to x, which must outlive the step. */
 SERIN_API nn_tensor *nn_input(nn_tape *t, const float *x, int64_t rows, int cols, int n, const int64_t *begin);
 SERIN_API nn_tensor *nn_input_wrap(nn_tape *t, float *x, int64_t rows, int cols, int n, const int64_t *begin);
 SERIN_API nn_tensor *nn_input_grad(nn_tape *t, const float *x, int64_t rows, int cols, int n, const int64_t *begin);
@@ -181,10 +183,10 @@ SERIN_API nn_tensor *nn_contrastive_loss(nn_tape *t, nn_tensor *a, nn_tensor *b,
 
 typedef struct nn_params nn_params;
 
-typedef enum nn_init_kind { NN_INIT_ZERO, NN_INIT_ONE, NN_INIT_NORMAL, NN_INIT_UNIFORM, NN_INIT_KEEP } nn_init_kind;
+typedef enum nn_init_kind { NN_INIT_ZERO, NN_INIT_ONE, NN_INIT_NORMAL, NN_INIT_UNIFORM, NN_INIT_POSITIVE } nn_init_kind;
 typedef struct nn_init {
     nn_init_kind kind;
-    float        scale;     /* NORMAL: standard deviation; UNIFORM: [0, scale) when positive, (scale, -scale) when negative */
+    float        scale;     /* NORMAL: standard deviation; UNIFORM: [-scale, scale); POSITIVE: [0, scale) */
 } nn_init;
 
 /* One tensor as a checkpoint knows it. Shapes are Hugging Face's; x is row-major [shape[0]][the rest]. */

@@ -41,7 +41,7 @@ struct nn_node {
     int          n_in;
     unsigned     keeps;         /* op->keeps; a constructor may clear what this instance does not need */
     void        *data;          /* the operator's own, from nn_node_data */
-    void        *saved;         /* a float block of the operator's own, from nn_node_save */
+    float       *saved;         /* floats of the operator's own, from nn_node_save */
     nn_node     *before;
 };
 
@@ -72,7 +72,8 @@ const nn_seqs *nn_tape_keep_seqs(nn_tape *t, int n, const int64_t *begin);   /* 
 void          *nn_node_data(nn_node *g, size_t bytes);      /* = g->data, zeroed */
 /* A block of floats backward will need (g->saved); freed with the node. */
 float         *nn_node_save(nn_node *g, int64_t count);
-/* Scratch of one operator: released when the operator returns to the tape (nn_result, or the end of its backward). */
+/* Scratch of one operator: taken after nn_record, released when the operator returns to the tape (nn_result, or the end
+ * of its backward). */
 float         *nn_scratch(nn_tape *t, int64_t count);
 
 /* ---- gradients -------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,262 @@
+/* Named parameters in flat arrays: all trainable values in one, their gradients in another, frozen values in a third.
+ * A tensor starts at a multiple of 16 floats; the gaps hold zeros and stay zero under every optimiser. */
+#include "libnn/core/core.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/hash.h"
+
+#define NAME_BYTES 256
+#define SCOPE_DEPTH 16
+#define ALIGN_FLOATS 16
+
+/* What models hold: one or several parameters stored one behind another. */
+typedef struct joined {
+    nn_tensor     tensor;
+    int           first, count;     /* its parameters */
+    bool          frozen;
+    struct joined *next;
+} joined;
+
+struct nn_params {
+    nn_param *at;
+    int       count, room;
+    joined   *head, **tail;
+    char      scope[NAME_BYTES];
+    int       scope_end[SCOPE_DEPTH], depth;
+    float    *values, *grads, *frozen;
+    int64_t   trainable;
+    bool      failed;
+};
+
+nn_params *nn_params_new(void)
+{
+    nn_params *p = calloc(1, sizeof *p);
+
+    if (p)
+        p->tail = &p->head;
+    return p;
+}
+
+void nn_params_free(nn_params *p)
+{
+    if (!p)
+        return;
+    for (int i = 0; i < p->count; i++)
+        free((char *)p->at[i].name);
+    for (joined *j = p->head, *next; j; j = next) {
+        next = j->next;
+        free(j);
+    }
+    free(p->at);
+    free(p->values);
+    free(p->grads);
+    free(p->frozen);
+    free(p);
+}
+
+void nn_params_push(nn_params *p, const char *format, int index)
+{
+    int end = p->depth ? p->scope_end[p->depth - 1] : 0;
+
+    assert(p->depth < SCOPE_DEPTH);
+    end += snprintf(p->scope + end, (size_t)(NAME_BYTES - end), format, index);
+    assert(end + 1 < NAME_BYTES);
+    p->scope[end++] = '.';
+    p->scope[end] = '\0';
+    p->scope_end[p->depth++] = end;
+}
+
+void nn_params_pop(nn_params *p)
+{
+    assert(p->depth > 0);
+    p->depth--;
+    p->scope[p->depth ? p->scope_end[p->depth - 1] : 0] = '\0';
+}
+
+static bool add_one(nn_params *p, nn_init init, const char *name, int ndim, const int64_t *shape)
+{
+    nn_param *q;
+
+    assert(ndim >= 1 && ndim <= NN_MAX_DIMS && !nn_params_find(p, name));
+    if (p->count == p->room) {
+        int room = p->room ? 2 * p->room : 64;
+        nn_param *more = realloc(p->at, (size_t)room * sizeof *more);
+        if (!more)
+            return false;
+        p->at = more;
+        p->room = room;
+    }
+    q = &p->at[p->count];
+    *q = (nn_param){ .name = strdup(name), .ndim = ndim, .count = 1, .init = init };
+    if (!q->name)
+        return false;
+    p->count++;
+    for (int d = 0; d < ndim; d++) {
+        q->shape[d] = shape[d];
+        if (shape[d] < 0 || !base_mul_i64(q->count, shape[d], &q->count))
+            return false;
+    }
+    return true;
+}
+
+/* "{q,k,v}_proj.weight" stands for three names; calls add_one for each and returns how many, 0 on failure. */
+static int add_names(nn_params *p, nn_init init, const char *pattern, int ndim, const int64_t *shape)
+{
+    const char *open = strchr(pattern, '{'), *close = open ? strchr(open, '}') : NULL;
+    int n = 0;
+
+    assert(!open == !close);
+    for (const char *word = open ? open + 1 : pattern, *end; word; word = open && *end == ',' ? end + 1 : NULL) {
+        char name[2 * NAME_BYTES];
+        end = open ? word + strcspn(word, ",}") : word + strlen(word);
+        int length = snprintf(name, sizeof name, "%s%.*s%.*s%s", p->scope, open ? (int)(open - pattern) : 0, pattern,
+            (int)(end - word), word, open ? close + 1 : "");
+        assert(length < (int)sizeof name);
+        if (!add_one(p, init, name, ndim, shape))
+            return 0;
+        n++;
+    }
+    return n;
+}
+
+nn_tensor *nn_params_add(nn_params *p, nn_init init, const char *name, int ndim, const int64_t *shape)
+{
+    joined *j = calloc(1, sizeof *j);
+    const nn_param *q;
+    int n = j ? add_names(p, init, name, ndim, shape) : 0;
+
+    assert(!p->values && !p->frozen);
+    if (!n) {
+        p->failed = true;
+        free(j);
+        return NULL;
+    }
+    q = &p->at[p->count - 1];
+    j->first = p->count - n;
+    j->count = n;
+    j->tensor.rows = ndim == 1 ? 1 : n * shape[0];
+    j->tensor.cols = (int)(ndim == 1 ? n * shape[0] : shape[0] ? q->count / shape[0] : 0);
+    j->tensor.name = p->at[j->first].name;
+    *p->tail = j;
+    p->tail = &j->next;
+    return &j->tensor;
+}
+
+void nn_params_freeze(nn_params *p, const char *prefix)
+{
+    for (joined *j = p->head; j; j = j->next)
+        for (int i = 0; i < j->count; i++)
+            if (!strncmp(p->at[j->first + i].name, prefix, strlen(prefix)))
+                j->frozen = true;
+}
+
+/* Floats of all tensors that are frozen, or that are not; -1: more than memory can address. */
+static int64_t total(const nn_params *p, bool frozen)
+{
+    int64_t sum = 0, count;
+
+    for (const joined *j = p->head; j; j = j->next)
+        if (j->frozen == frozen && (!base_mul_i64(p->at[j->first].count, j->count, &count) ||
+            !base_add_i64(sum, count + ALIGN_FLOATS - 1, &sum) || sum > INT64_MAX / 8))
+            return -1;
+        else if (j->frozen == frozen)
+            sum -= sum % ALIGN_FLOATS;
+    return sum;
+}
+
+static float *zeroed(int64_t count)
+{
+    size_t bytes = ((size_t)count + ALIGN_FLOATS) * sizeof(float);
+    float *x = count < 0 ? NULL : aligned_alloc(BASE_ALIGN, (bytes + BASE_ALIGN - 1) / BASE_ALIGN * BASE_ALIGN);
+
+    if (x)
+        memset(x, 0, bytes);
+    return x;
+}
+
+static void place(nn_params *p, joined *j, float *x, float *dx)
+{
+    j->tensor.x = x;
+    j->tensor.dx = dx;
+    j->tensor.needs_grad = dx != NULL;
+    for (int i = 0; i < j->count; i++) {
+        nn_param *q = &p->at[j->first + i];
+        q->x = x + i * q->count;
+        q->dx = dx ? dx + i * q->count : NULL;
+    }
+}
+
+base_status nn_params_build(nn_params *p, base_error *e)
+{
+    int64_t n_frozen = total(p, true), at[2] = { 0, 0 };
+
+    assert(!p->values && !p->frozen);
+    p->trainable = total(p, false);
+    p->values = zeroed(p->trainable);
+    p->grads = zeroed(p->trainable);
+    p->frozen = zeroed(n_frozen);
+    if (p->failed || !p->values || !p->grads || !p->frozen)
+        return base_fail(e, BASE_NO_MEMORY, "parameters: no memory for %lld trainable and %lld frozen values",
+            (long long)p->trainable, (long long)n_frozen);
+    for (joined *j = p->head; j; j = j->next) {
+        int64_t count = p->at[j->first].count * j->count, *offset = &at[j->frozen];
+        place(p, j, (j->frozen ? p->frozen : p->values) + *offset, j->frozen ? NULL : p->grads + *offset);
+        *offset += (count + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
+    }
+    return BASE_OK;
+}
+
+static float draw(const base_random *r, nn_init init, int64_t i)
+{
+    switch (init.kind) {
+    case NN_INIT_ZERO:
+        return 0.0f;
+    case NN_INIT_ONE:
+        return 1.0f;
+    case NN_INIT_NORMAL:
+        return (float)(init.scale * base_random_normal(r, (uint64_t)i));
+    case NN_INIT_UNIFORM:
+        return (float)(init.scale * (2.0 * base_random_uniform(r, (uint64_t)i) - 1.0));
+    case NN_INIT_POSITIVE:
+        return (float)(init.scale * base_random_uniform(r, (uint64_t)i));
+    }
+    return 0.0f;
+}
+
+void nn_params_init(nn_params *p, uint64_t seed)
+{
+    for (int i = 0; i < p->count; i++) {
+        nn_param *q = &p->at[i];
+        base_random r = base_random_at(seed, 0, base_hash_text(BASE_HASH_INIT, q->name));
+        base_parallel_for(q->count, 16384, k, end)
+            for (; k < end; k++)
+                q->x[k] = draw(&r, q->init, k);
+    }
+}
+
+int nn_params_count(const nn_params *p) { return p->count; }
+const nn_param *nn_params_at(const nn_params *p, int i) { return &p->at[i]; }
+
+const nn_param *nn_params_find(const nn_params *p, const char *name)
+{
+    for (int i = 0; i < p->count; i++)
+        if (!strcmp(p->at[i].name, name))
+            return &p->at[i];
+    return NULL;
+}
+
+float *nn_params_values(const nn_params *p) { return p->values; }
+float *nn_params_grads(const nn_params *p) { return p->grads; }
+int64_t nn_params_trainable(const nn_params *p) { return p->trainable; }
+
+void nn_params_zero_grads(nn_params *p)
+{
+    base_parallel_for(p->trainable, 65536, i, end)
+        memset(p->grads + i, 0, (size_t)(end - i) * sizeof *p->grads);
+}

@@ -1,0 +1,43 @@
+/* Random instances of operators, for tests and bench: what an operator's `sample` asks for. */
+#include "libnn/core/core.h"
+
+#include <assert.h>
+
+static nn_tensor *leaf(nn_tape *t, nn_sampler *s, int64_t rows, int cols, int n, const int64_t *begin)
+{
+    nn_tensor *y = nn_input_grad(t, NULL, rows, cols, n, begin);
+
+    if (!y)
+        return NULL;
+    for (int64_t i = 0; i < nn_numel(y); i++)
+        y->x[i] = (float)base_random_normal(&s->random, s->drawn + (uint64_t)i);
+    s->drawn += (uint64_t)nn_numel(y);
+    if (s->bad != 0.0f && s->n_leaves == 0 && nn_numel(y))
+        y->x[nn_numel(y) / 2] = s->bad;
+    assert(s->n_leaves < NN_MAX_INPUTS);
+    s->leaves[s->n_leaves++] = y;
+    return y;
+}
+
+nn_tensor *nn_sample_rows(nn_tape *t, nn_sampler *s, int cols)
+{
+    return leaf(t, s, s->begin[s->n], cols, s->n, s->begin);
+}
+
+nn_tensor *nn_sample_text_rows(nn_tape *t, nn_sampler *s, int cols)
+{
+    return leaf(t, s, s->text_begin[s->n], cols, s->n, s->text_begin);
+}
+
+nn_tensor *nn_sample_matrix(nn_tape *t, nn_sampler *s, int64_t rows, int cols) { return leaf(t, s, rows, cols, 0, NULL); }
+
+int nn_sample_below(nn_sampler *s, int n) { return (int)base_random_below(&s->random, s->drawn++, n); }
+
+const int *nn_sample_ints(nn_tape *t, nn_sampler *s, int64_t count, int n)
+{
+    int *x = nn_tape_keep(t, (size_t)count * sizeof *x);
+
+    for (int64_t i = 0; x && i < count; i++)
+        x[i] = nn_sample_below(s, n);
+    return x;
+}
