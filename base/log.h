@@ -25,6 +25,9 @@ void base_message(base_level level, const char *function, const char *file, int 
 /* The program's name as options.c learnt it from argv[0]; "serin" before that. */
 extern const char *base_program;
 
+/* Learns the program's name from argv[0] and starts its clock; base_options_parse calls it. */
+void base_log_begin(const char *path);
+
 /* The last line of a program: "Done N utterances, M failed", elapsed seconds and peak memory. Returns the exit
  * status: 0, or 1 when something failed and nothing was done. */
 int base_report(const char *what, long done, long failed);

@@ -18,13 +18,18 @@ AC_DEFUN([SERIN_BLAS], [
         [BLAS_CFLAGS="" BLAS_LIBS="$with_blas" blas_package="(the library in --with-blas)"])
     serin_save_CFLAGS="$CFLAGS" serin_save_LIBS="$LIBS"
     CFLAGS="$CFLAGS $BLAS_CFLAGS" LIBS="$BLAS_LIBS -lm $LIBS"
+    AS_IF([test "$with_blas" = mkl], [cblas_header="<mkl_cblas.h>"], [cblas_header="<cblas.h>"])
+    AC_DEFINE_UNQUOTED([SERIN_CBLAS_H], [$cblas_header], [The header that declares cblas_sgemm])
     AC_MSG_CHECKING([for cblas_sgemm in $BLAS_LIBS])
-    AS_IF([test $with_blas = mkl], [cblas_header=mkl_cblas.h], [cblas_header=cblas.h])
-    AC_LINK_IFELSE([AC_LANG_PROGRAM([[#include <]]m4_dquote([$cblas_header])[[>]],
-        [[float a = 1, c = 0; cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, 1, 1, 1, 1, &a, 1, &a, 1, 0, &c, 1);]])],
-        [AC_MSG_RESULT([yes])
-         AC_DEFINE_UNQUOTED([SERIN_CBLAS_H], [<$cblas_header>], [The header that declares cblas_sgemm])],
-        [AC_MSG_RESULT([no]) missing="$missing $blas_package"])
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([[
+            #include SERIN_CBLAS_H
+        ]], [[
+            float a = 1, c = 0;
+            cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, 1, 1, 1, 1, &a, 1, &a, 1, 0, &c, 1);
+        ]])],
+        [AC_MSG_RESULT([yes])],
+        [AC_MSG_RESULT([no])
+         missing="$missing $blas_package"])
     AC_CACHE_CHECK([how the BLAS threads], [serin_cv_blas_threading], [
         AC_RUN_IFELSE([AC_LANG_PROGRAM([[int openblas_get_parallel(void);]], [[return 10 + openblas_get_parallel();]])],
             [serin_cv_blas_threading="unknown"],

@@ -1,6 +1,6 @@
 # SERIN_ADD_FLAGS(VARIABLE, FLAGS): adds each flag that the compiler takes.
 AC_DEFUN([SERIN_ADD_FLAGS], [
-    for serin_flag in $2; do
+    for serin_flag in m4_normalize([$2]); do
         AC_MSG_CHECKING([whether $CC takes $serin_flag])
         serin_save="$CFLAGS"
         CFLAGS="$CFLAGS -Werror $serin_flag"

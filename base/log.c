@@ -1,0 +1,57 @@
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/progress.h"
+
+int base_verbose = 0;
+const char *base_program = "serin";
+static double started = -1;
+
+void base_log_begin(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    base_program = slash ? slash + 1 : path;
+    started = base_seconds();
+}
+
+/* One write a message, so that lines of parallel jobs do not mix; control characters, which a hostile file could bring
+ * in through a name, become '?'. */
+void base_message(base_level level, const char *function, const char *file, int line, const char *format, ...)
+{
+    static const char *const names[] = { "LOG", "WARNING", "ERROR" };
+    const char *slash = strrchr(file, '/');
+    char text[4096];
+    va_list a;
+
+    int n = snprintf(text, sizeof text, "%s (%s[%s]:%s():%s:%d) ", names[level], base_program, PACKAGE_VERSION, function,
+                     slash ? slash + 1 : file, line);
+    va_start(a, format);
+    if (n > 0 && (size_t)n < sizeof text)
+        vsnprintf(text + n, sizeof text - (size_t)n, format, a);
+    va_end(a);
+    size_t length = strlen(text);
+    for (size_t i = 0; i < length; i++)
+        if (((unsigned char)text[i] < 0x20 && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f)
+            text[i] = '?';
+    text[length < sizeof text - 1 ? length : --length] = '\n';
+    base_progress_clear();
+    fwrite(text, 1, length + 1, stderr);
+}
+
+int base_report(const char *what, long done, long failed)
+{
+    base_log("Done %ld %s, %ld failed; %.1f s, peak memory %zu MiB", done, what, failed,
+             started < 0 ? 0.0 : base_seconds() - started, base_memory_peak() >> 20);
+    return failed > 0 && done == 0;
+}
+
+int base_give_up(const base_error *e)
+{
+    base_say_error("%s", e->text);
+    return 1;
+}
