@@ -116,6 +116,9 @@ struct nn_sampler {
     nn_tensor  *leaves[NN_MAX_INPUTS];      /* what a sample asked for, in order: the tests perturb these */
     int         n_leaves;
     float       bad;            /* NaN: put into the first leaf, to see it arrive */
+    int         nudged;         /* leaf number: moved by nudge times a direction of normal deviates; for derivatives */
+    float       nudge;
+    base_random direction;
 };
 nn_tensor *nn_sample_rows(nn_tape *t, nn_sampler *s, int cols);             /* a packed batch, normal deviates */
 nn_tensor *nn_sample_text_rows(nn_tape *t, nn_sampler *s, int cols);        /* the same over text_begin */

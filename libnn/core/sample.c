@@ -14,6 +14,9 @@ static nn_tensor *leaf(nn_tape *t, nn_sampler *s, int64_t rows, int cols, int n,
     s->drawn += (uint64_t)nn_numel(y);
     if (s->bad != 0.0f && s->n_leaves == 0 && nn_numel(y))
         y->x[nn_numel(y) / 2] = s->bad;
+    if (s->nudge != 0.0f && s->n_leaves == s->nudged)
+        for (int64_t i = 0; i < nn_numel(y); i++)
+            y->x[i] += s->nudge * (float)base_random_normal(&s->direction, (uint64_t)i);
     assert(s->n_leaves < NN_MAX_INPUTS);
     s->leaves[s->n_leaves++] = y;
     return y;
