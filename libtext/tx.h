@@ -42,12 +42,13 @@ typedef enum tx_form { TX_FORM_KEEP, TX_FORM_NFC, TX_FORM_NFD, TX_FORM_NFKC, TX_
 
 typedef struct tx_normalise_options {
     tx_case letter_case;    /* one letter stays one letter: upper-case sharp s is U+1E9E */
-    tx_form form;           /* Unicode's normalisation form, applied last */
+    tx_form form;           /* Unicode's normalisation form; composed first where only marks are to go */
     bool strip_marks;       /* combining marks go: u with diaeresis becomes u */
-    bool spell_digits;      /* English: 21st -> twenty first, 1,200.5 -> one thousand two hundred point five */
+    bool spell_digits;      /* English: 21st -> twenty first, 1,200.5% -> one thousand two hundred point five percent */
     bool drop_tags;         /* [LAUGHTER] becomes a space */
     bool drop_punctuation;  /* punctuation and symbols become a space, an apostrophe beside a letter stays, written ' */
-    bool collapse;          /* runs of white space become one space, none at the ends; controls and formats go */
+    bool collapse;          /* runs of white space become one space, none at the ends; control characters are white
+                             * space, format characters (zero-width ones, soft hyphens) go */
 } tx_normalise_options;
 #define TX_NORMALISE_DEFAULTS { TX_CASE_UPPER, TX_FORM_NFC, false, false, true, true, true }
 #define TX_NORMALISE_NONE { TX_CASE_KEEP, TX_FORM_KEEP, false, false, false, false, false }
@@ -91,13 +92,14 @@ typedef struct tx_table {
 /* What a value must be. */
 typedef enum tx_values { TX_ANY, TX_SOME, TX_ONE_WORD } tx_values;      /* may be empty; not empty; one word */
 
-/* Told of each faulty line; reason is "key \"utt3\" appears twice (first on line 4)", say. */
+/* Told of each fault; reason is "key \"utt3\" appears twice (first on line 4)", say. */
 typedef void (*tx_fault)(void *data, const char *path, int64_t line, const char *reason);
 
 /* Reads a whole table ("-": standard input). A fault is BASE_FORMAT "path:line: …": invalid UTF-8, an empty line, white
- * space before the key or other than space and tab, control characters, carriage returns, a missing newline at the end,
- * keys out of order or twice, a value that is not what it must be. With `fault` not NULL every faulty line is told to it
- * and left out, and only an unreadable file fails. A file without lines is a table without entries. */
+ * space before the key or other than space and tab inside it, control characters (carriage returns too), a missing
+ * newline at the end, keys out of order or twice, a value that is not what it must be. A file without lines is a table
+ * without entries. With `fault` every fault is told to it, what can be used of the table is kept, and only an unreadable
+ * file fails. */
 SERIN_API base_status tx_table_read(tx_table *t, const char *path, tx_values values, base_error *e);
 SERIN_API base_status tx_table_read_faults(tx_table *t, const char *path, tx_values values, tx_fault fault, void *data,
     base_error *e);
@@ -188,6 +190,7 @@ SERIN_API void        tx_alignment_free(tx_alignment *a);
 SERIN_API base_status tx_count_errors(const char *ref, const char *hyp, bool characters, tx_costs costs, tx_errors *sum,
     base_error *e);
 
+SERIN_API void tx_errors_add(tx_errors *sum, const tx_errors *n);
 static inline int64_t tx_errors_total(const tx_errors *n) { return n->substitutions + n->deletions + n->insertions; }
 static inline int64_t tx_errors_length(const tx_errors *n) { return n->correct + n->substitutions + n->deletions; }
 
