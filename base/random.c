@@ -3,8 +3,10 @@
 #include "base/random.h"
 
 #include <math.h>
-
-#include "base/parallel.h"
+#include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #define M0 0xD2511F53u
 #define M1 0xCD9E8D57u
@@ -47,36 +49,64 @@ void base_random_u32x4(const base_random *r, uint64_t block, uint32_t out[4])
     out[3] = d;
 }
 
-BASE_CLONES
-void base_random_u16(const base_random *r, uint64_t block, uint16_t out[BASE_RANDOM_LANES])
+/* By definition: word w of lane l, in halves. */
+static void u16_plain(const base_random *r, uint64_t block, uint16_t out[BASE_RANDOM_LANES])
 {
-    uint32_t a[LANES], b[LANES], c[LANES], d[LANES], k0 = r->key[0], k1 = r->key[1];
-
-    for (uint32_t l = 0; l < LANES; l++) {
-        a[l] = (uint32_t)(block * LANES) + l;
-        b[l] = (uint32_t)(block * LANES >> 32);
-        c[l] = r->stream[0];
-        d[l] = r->stream[1];
-    }
-    for (int i = 0; i < ROUNDS; i++, k0 += W0, k1 += W1)
-        for (int l = 0; l < LANES; l++) {
-            uint64_t p = (uint64_t)M0 * a[l], q = (uint64_t)M1 * c[l];
-            a[l] = (uint32_t)(q >> 32) ^ b[l] ^ k0;
-            b[l] = (uint32_t)q;
-            c[l] = (uint32_t)(p >> 32) ^ d[l] ^ k1;
-            d[l] = (uint32_t)p;
+    for (unsigned l = 0; l < LANES; l++) {
+        uint32_t x[4];
+        base_random_u32x4(r, block * LANES + l, x);
+        for (unsigned w = 0; w < 4; w++) {
+            out[2 * (LANES * w + l)] = (uint16_t)x[w];
+            out[2 * (LANES * w + l) + 1] = (uint16_t)(x[w] >> 16);
         }
-    for (int l = 0; l < LANES; l++) {
-        out[0 * LANES + l] = (uint16_t)a[l];
-        out[1 * LANES + l] = (uint16_t)(a[l] >> 16);
-        out[2 * LANES + l] = (uint16_t)b[l];
-        out[3 * LANES + l] = (uint16_t)(b[l] >> 16);
-        out[4 * LANES + l] = (uint16_t)c[l];
-        out[5 * LANES + l] = (uint16_t)(c[l] >> 16);
-        out[6 * LANES + l] = (uint16_t)d[l];
-        out[7 * LANES + l] = (uint16_t)(d[l] >> 16);
     }
 }
+
+#ifdef __x86_64__
+/* Four 32-bit numbers in the low halves of 64-bit lanes, as AVX2's multiplication reads them; it ignores the high
+ * halves, so nothing clears them. Compilers do not find this form by themselves (0.8 ns a number for the loop above,
+ * vectorised). v[0] takes even lanes and v[1] odd ones: shifted together they lie in order. */
+typedef long long quad __attribute__((vector_size(32)));
+#define AVX2 __attribute__((target("avx2")))
+#define MULTIPLY(a, b) ((quad)_mm256_mul_epu32((__m256i)(a), (__m256i)(b)))
+#define EACH(x) ((quad)_mm256_set1_epi64x((long long)(x)))
+
+AVX2 static void u16_avx2(const base_random *r, uint64_t block, uint16_t out[BASE_RANDOM_LANES])
+{
+    const quad m0 = EACH(M0), m1 = EACH(M1), w0 = EACH(W0), w1 = EACH(W1), low = EACH(UINT32_MAX);
+
+    for (int half = 0; half < 2; half++) {
+        uint64_t counter = block * LANES + (uint64_t)half * 8;
+        quad v[2][4];
+        for (int i = 0; i < 2; i++) {
+            v[i][0] = EACH((uint32_t)counter) + (quad){ 0, 2, 4, 6 } + i;
+            v[i][1] = EACH(counter >> 32);
+            v[i][2] = EACH(r->stream[0]);
+            v[i][3] = EACH(r->stream[1]);
+        }
+        quad k0 = EACH(r->key[0]), k1 = EACH(r->key[1]);
+        for (int round = 0; round < ROUNDS; round++, k0 += w0, k1 += w1)
+            for (int i = 0; i < 2; i++) {
+                quad p = MULTIPLY(m0, v[i][0]), q = MULTIPLY(m1, v[i][2]);
+                v[i][0] = (quad)_mm256_srli_epi64((__m256i)q, 32) ^ v[i][1] ^ k0;
+                v[i][1] = q;
+                v[i][2] = (quad)_mm256_srli_epi64((__m256i)p, 32) ^ v[i][3] ^ k1;
+                v[i][3] = p;
+            }
+        for (int w = 0; w < 4; w++) {
+            quad x = (v[0][w] & low) | v[1][w] << 32;
+            memcpy(out + 2 * (LANES * w + 8 * half), &x, sizeof x);
+        }
+    }
+}
+
+void base_random_u16(const base_random *r, uint64_t block, uint16_t out[BASE_RANDOM_LANES])
+{
+    (__builtin_cpu_supports("avx2") ? u16_avx2 : u16_plain)(r, block, out);
+}
+#else
+void base_random_u16(const base_random *r, uint64_t block, uint16_t out[BASE_RANDOM_LANES]) { u16_plain(r, block, out); }
+#endif
 
 /* 64 random bits: two to a block. */
 static uint64_t bits64(const base_random *r, uint64_t index)

@@ -17,8 +17,8 @@ base_random base_random_at(uint64_t seed, uint64_t step, uint64_t name);
 /* Four 32-bit numbers: Philox at counter `block`. */
 void base_random_u32x4(const base_random *r, uint64_t block, uint32_t out[4]);
 
-/* 128 16-bit numbers: counters 16 block .. 16 block + 15; the order of the lanes is ours, fixed by a test. The fast
- * path of dropout. */
+/* 128 16-bit numbers, the fast path of dropout: lane l = 0 .. 15 is Philox at counter 16 block + l, and its word w
+ * lies at out[32 w + 2 l], the low half first. */
 #define BASE_RANDOM_LANES 128
 void base_random_u16(const base_random *r, uint64_t block, uint16_t out[BASE_RANDOM_LANES]);
 

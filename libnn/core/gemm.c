@@ -81,8 +81,9 @@ const char *nn_blas(bool *good)
     const char *threading = "threading unknown";
 
 #ifdef HAVE_OPENBLAS_GET_PARALLEL
-    static const char *const kinds[] = { "one thread", "pthreads: 2 to 10 times slower beside OpenMP, install "
-        "libopenblas-openmp-dev", "OpenMP" };
+    static const char *const kinds[] = {
+        "one thread", "pthreads: 2 to 10 times slower beside OpenMP (install libopenblas-openmp-dev)", "OpenMP"
+    };
     int kind = openblas_get_parallel();
     threading = kinds[kind];
     is_good = kind != 1;
