@@ -1,35 +1,13 @@
 /* Attention beyond the table's small samples: several tiles of queries and keys, against the formula in double. */
-#include <math.h>
 #include <omp.h>
-#include <string.h>
 
-#include "libnn/core/core.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/weigh.h"
 
 enum { HEADS = 2, WIDTH = 12, C = HEADS * WIDTH };
 
 /* Lengths that need one and several blocks of queries and keys, with remainders, beside empty utterances. */
 static const int64_t query_begin[] = { 0, 803, 803, 804, 1201, 1210 }, key_begin[] = { 0, 61, 66, 66, 1000, 1001 };
 static const int utterances = 5;
-
-static nn_tape *new_tape(void)
-{
-    base_error e = BASE_ERROR_INIT;
-    nn_tape *t = nn_tape_new(NULL, &e);
-
-    ck_assert_msg(t != NULL, "%s", e.text);
-    return t;
-}
-
-static float *normals(uint64_t name, int64_t n, double scale)
-{
-    base_random r = base_random_at(7, 0, name);
-    float *x = malloc((size_t)n * sizeof *x);
-
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(scale * base_random_normal(&r, (uint64_t)i));
-    return x;
-}
 
 /* One row of one head of the formula; weights [keys] is room. */
 static void reference_row(const float *q, const float *k, const float *v, int64_t keys, int64_t ld, double *weights, double *y)
@@ -103,90 +81,61 @@ START_TEST(self_attention_is_the_formula)
 }
 END_TEST
 
-/* weigh: the sum of y weight, to have a loss. */
-static const float *weights_of_loss;
+typedef struct setting {
+    nn_tape *t;
+    bool     causal;
+    float   *gradient;      /* NULL: not wanted */
+} setting;
 
-static void weigh_backward(nn_node *g)
+static double loss_of(const float *qkv, void *closure)
 {
-    float *dx = nn_grad(g, 0);
-
-    for (int64_t i = 0; dx && i < nn_numel(g->in[0]); i++)
-        dx[i] += g->out->dx[0] * weights_of_loss[i];
-}
-
-static const nn_op weigh_op = { .name = "weigh", .backward = weigh_backward };
-
-static double loss_of(nn_tape *t, const float *qkv, bool causal, float *gradient)
-{
+    setting *s = closure;
     int64_t rows = key_begin[utterances];
-    double sum = 0.0;
 
-    nn_tape_begin(t, NN_TRAIN, 5);
-    nn_tensor *x = nn_input_grad(t, qkv, rows, 3 * C, utterances, key_begin);
-    nn_tensor *y = nn_self_attention(t, x, HEADS, causal, 0.2f, "site");
-    ck_assert_msg(y != NULL, "%s", nn_tape_error(t)->text);
-    for (int64_t i = 0; i < rows * C; i++)
-        sum += (double)y->x[i] * weights_of_loss[i];
-    if (gradient) {
-        nn_node *g = nn_record(t, &weigh_op, ((nn_shape){ 1, 1, NULL }), y);
-        ck_assert_int_eq(nn_tape_backward(t, nn_result(g)), BASE_OK);
-        memcpy(gradient, x->dx, (size_t)(rows * 3 * C) * sizeof *gradient);
-    }
-    return sum;
+    nn_tape_begin(s->t, s->gradient ? NN_TRAIN : NN_RANDOM, 5);
+    nn_tensor *x = nn_input_grad(s->t, qkv, rows, 3 * C, utterances, key_begin);
+    double loss = weigh(s->t, nn_self_attention(s->t, x, HEADS, s->causal, 0.2f, "site"));
+    if (s->gradient)
+        memcpy(s->gradient, x->dx, (size_t)nn_numel(x) * sizeof(float));
+    return loss;
 }
 
 /* With dropout: backward must draw the masks that forward drew, tile for tile. */
 START_TEST(gradients_agree_with_differences_over_many_tiles)
 {
-    nn_tape *t = new_tape();
     int64_t n = key_begin[utterances] * 3 * C;
-    float *qkv = normals(3, n, 1.0), *direction = normals(4, n, 1.0), *gradient = malloc((size_t)n * sizeof *gradient);
-    float *moved = malloc((size_t)n * sizeof *moved);
-    double analytic = 0.0, norm = 0.0, value[2];
+    float *qkv = normals(3, n, 1.0), *gradient = normals(3, n, 0.0);
+    setting s = { new_tape(), _i, gradient };
 
-    weights_of_loss = normals(5, n / 3, 1.0);
-    loss_of(t, qkv, _i, gradient);
-    for (int64_t i = 0; i < n; i++) {
-        analytic += (double)gradient[i] * direction[i];
-        norm += (double)gradient[i] * gradient[i];
-    }
-    for (int side = 0; side < 2; side++) {
-        for (int64_t i = 0; i < n; i++)
-            moved[i] = qkv[i] + (side ? -2e-3f : 2e-3f) * direction[i];
-        value[side] = loss_of(t, moved, _i, NULL);
-    }
-    ck_assert_double_eq_tol(analytic, (value[0] - value[1]) / 4e-3, 1e-3 * sqrt(norm));
+    loss_of(qkv, &s);
+    s.gradient = NULL;
+    check_direction(loss_of, &s, qkv, gradient, n, 2e-3f, 1e-3);
     free(qkv);
-    free(direction);
     free(gradient);
-    free(moved);
-    free((float *)weights_of_loss);
-    nn_tape_free(t);
+    nn_tape_free(s.t);
 }
 END_TEST
 
 START_TEST(threads_do_not_change_results)
 {
-    nn_tape *t = new_tape();
     int64_t n = key_begin[utterances] * 3 * C;
-    float *qkv = normals(3, n, 1.0), *gradients[2];
-    double values[2];
+    float *qkv = normals(3, n, 1.0), *gradients[2] = { normals(3, n, 0.0), normals(3, n, 0.0) };
+    setting s = { new_tape(), true, NULL };
+    double losses[2];
     int most = omp_get_max_threads();
 
-    weights_of_loss = normals(5, n / 3, 1.0);
     for (int k = 0; k < 2; k++) {
         omp_set_num_threads(k ? 3 : 1);
-        gradients[k] = malloc((size_t)n * sizeof(float));
-        values[k] = loss_of(t, qkv, true, gradients[k]);
+        s.gradient = gradients[k];
+        losses[k] = loss_of(qkv, &s);
     }
     omp_set_num_threads(most);
-    ck_assert_double_eq(values[0], values[1]);
+    ck_assert_double_eq(losses[0], losses[1]);
     ck_assert_int_eq(memcmp(gradients[0], gradients[1], (size_t)n * sizeof(float)), 0);
     free(gradients[0]);
     free(gradients[1]);
     free(qkv);
-    free((float *)weights_of_loss);
-    nn_tape_free(t);
+    nn_tape_free(s.t);
 }
 END_TEST
 
