@@ -115,6 +115,7 @@ struct nn_sampler {
     nn_params  *params;
     nn_tensor  *leaves[NN_MAX_INPUTS];      /* what a sample asked for, in order: the tests perturb these */
     int         n_leaves;
+    float       gap;            /* normal deviates keep this far from 0, for operators with a kink there */
     float       bad;            /* NaN: put into the first leaf, to see it arrive */
     int         nudged;         /* leaf number: moved by nudge times a direction of normal deviates; for derivatives */
     float       nudge;

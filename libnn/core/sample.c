@@ -2,6 +2,7 @@
 #include "libnn/core/core.h"
 
 #include <assert.h>
+#include <math.h>
 
 static nn_tensor *leaf(nn_tape *t, nn_sampler *s, int64_t rows, int cols, int n, const int64_t *begin)
 {
@@ -9,8 +10,10 @@ static nn_tensor *leaf(nn_tape *t, nn_sampler *s, int64_t rows, int cols, int n,
 
     if (!y)
         return NULL;
-    for (int64_t i = 0; i < nn_numel(y); i++)
-        y->x[i] = (float)base_random_normal(&s->random, s->drawn + (uint64_t)i);
+    for (int64_t i = 0; i < nn_numel(y); i++) {
+        float x = (float)base_random_normal(&s->random, s->drawn + (uint64_t)i);
+        y->x[i] = x + copysignf(s->gap, x);
+    }
     s->drawn += (uint64_t)nn_numel(y);
     if (s->bad != 0.0f && s->n_leaves == 0 && nn_numel(y))
         y->x[nn_numel(y) / 2] = s->bad;
