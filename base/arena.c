@@ -19,24 +19,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifdef SANITIZED
-#include <sanitizer/asan_interface.h>
-#define POISON(p, n) __asan_poison_memory_region(p, n)
-#define UNPOISON(p, n) __asan_unpoison_memory_region(p, n)
-#define SEES_POISONED __attribute__((no_sanitize("address")))
-#else
-#define POISON(p, n) ((void)(p), (void)(n))
-#define UNPOISON(p, n) ((void)(p), (void)(n))
-#define SEES_POISONED
-#endif
+#include "base/sanitizer.h"
 
 /* ---- the reservation both stand on ------------------------------------------------------------------------------- */
 
@@ -68,7 +51,7 @@ static base_status region_open(region *r, size_t limit, base_error *e)
 
 static void region_close(region *r)
 {
-    UNPOISON(r->base, r->high);
+    BASE_UNPOISON(r->base, r->high);
     munmap(r->base, r->size);
 }
 
@@ -77,8 +60,8 @@ static void *hand_out(region *r, size_t at, size_t n, size_t bytes)
 {
     if (at + n > r->high)
         r->high = at + n;
-    UNPOISON(r->base + at, bytes);
-    POISON(r->base + at + bytes, n - bytes);
+    BASE_UNPOISON(r->base + at, bytes);
+    BASE_POISON(r->base + at + bytes, n - bytes);
     return r->base + at;
 }
 
@@ -129,7 +112,7 @@ size_t base_arena_mark(const base_arena *a) { return a->used; }
 void base_arena_release(base_arena *a, size_t mark)
 {
     assert(mark <= a->used);
-    POISON(a->region.base + mark, a->used - mark);
+    BASE_POISON(a->region.base + mark, a->used - mark);
     a->used = mark;
 }
 
@@ -180,7 +163,7 @@ void base_pool_free(base_pool *p)
 static header *at(const base_pool *p, size_t offset) { return (header *)(void *)(p->region.base + offset); }
 static size_t offset_of(const base_pool *p, const header *h) { return (size_t)((const unsigned char *)h - p->region.base); }
 
-SEES_POISONED static void list_add(base_pool *p, header *h)
+BASE_SEES_POISONED static void list_add(base_pool *p, header *h)
 {
     h->free = true;
     h->prev = NULL;
@@ -190,7 +173,7 @@ SEES_POISONED static void list_add(base_pool *p, header *h)
     p->list = h;
 }
 
-SEES_POISONED static void list_remove(base_pool *p, header *h)
+BASE_SEES_POISONED static void list_remove(base_pool *p, header *h)
 {
     h->free = false;
     if (h->next)
@@ -202,7 +185,7 @@ SEES_POISONED static void list_remove(base_pool *p, header *h)
 }
 
 /* Sets h's size and tells its right neighbour, or the pool when h is the last block. */
-SEES_POISONED static void resize(base_pool *p, header *h, size_t size)
+BASE_SEES_POISONED static void resize(base_pool *p, header *h, size_t size)
 {
     size_t end = offset_of(p, h) + size;
 
@@ -213,7 +196,7 @@ SEES_POISONED static void resize(base_pool *p, header *h, size_t size)
         at(p, end)->left = size;
 }
 
-SEES_POISONED static header *best_fit(const base_pool *p, size_t n)
+BASE_SEES_POISONED static header *best_fit(const base_pool *p, size_t n)
 {
     header *best = NULL;
 
@@ -223,7 +206,7 @@ SEES_POISONED static header *best_fit(const base_pool *p, size_t n)
     return best;
 }
 
-SEES_POISONED void *base_pool_take(base_pool *p, size_t bytes)
+BASE_SEES_POISONED void *base_pool_take(base_pool *p, size_t bytes)
 {
     size_t n;
 
@@ -256,14 +239,14 @@ SEES_POISONED void *base_pool_take(base_pool *p, size_t bytes)
     return hand_out(&p->region, offset_of(p, h) + BASE_ALIGN, h->size - BASE_ALIGN, bytes);
 }
 
-SEES_POISONED void base_pool_give(base_pool *p, void *block)
+BASE_SEES_POISONED void base_pool_give(base_pool *p, void *block)
 {
     if (!block)
         return;
     header *h = (header *)(void *)((unsigned char *)block - BASE_ALIGN);
     assert(!h->free && base_inside(offset_of(p, h), h->size, p->top));
     p->used -= h->size;
-    POISON(h, h->size);
+    BASE_POISON(h, h->size);
 
     size_t end = offset_of(p, h) + h->size;
     if (end < p->top && at(p, end)->free) {
@@ -288,7 +271,7 @@ SEES_POISONED void base_pool_give(base_pool *p, void *block)
 
 void base_pool_reset(base_pool *p)
 {
-    POISON(p->region.base, p->top);
+    BASE_POISON(p->region.base, p->top);
     p->top = p->last = p->used = 0;
     p->list = NULL;
 }

@@ -20,34 +20,26 @@
 
 base_status base_map_open(base_map *m, const char *path, base_error *e)
 {
+    base_status status = BASE_OK;
     struct stat s;
-    void *data = NULL;
 
     *m = (base_map){ NULL, 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* O_NONBLOCK: a FIFO is refused, not waited for */
     if (fd < 0)
         return base_fail_errno(e, "%s", path);
-    if (fstat(fd, &s)) {
-        base_fail_errno(e, "%s", path);
-        goto fail;
-    }
-    if (!S_ISREG(s.st_mode)) {
-        base_fail(e, BASE_UNSUPPORTED, "%s: not a regular file", path);
-        goto fail;
-    }
-    if (s.st_size > 0) {
-        data = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (data == MAP_FAILED) {
-            base_fail_errno(e, "%s: cannot map", path);
-            goto fail;
-        }
+    if (fstat(fd, &s))
+        status = base_fail_errno(e, "%s", path);
+    else if (!S_ISREG(s.st_mode))
+        status = base_fail(e, BASE_UNSUPPORTED, "%s: not a regular file", path);
+    else if (s.st_size > 0) {
+        void *data = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (data == MAP_FAILED)
+            status = base_fail_errno(e, "%s: cannot map", path);
+        else
+            *m = (base_map){ data, (size_t)s.st_size };
     }
     close(fd);
-    *m = (base_map){ data, (size_t)s.st_size };
-    return BASE_OK;
-fail:
-    close(fd);
-    return e ? e->status : BASE_IO;
+    return status;
 }
 
 void base_map_close(base_map *m)
@@ -196,30 +188,36 @@ static void sync_directory(const char *path)
     free(directory);
 }
 
+/* Flushes, syncs and closes o->f. The errno of a write that failed before is gone: that one has no text. */
+static base_status finish(base_out *o, base_error *e)
+{
+    FILE *f = o->f;
+    bool standard = f == stdout;
+    const char *name = standard ? "standard output" : o->path;
+    base_status status = BASE_OK;
+
+    o->f = NULL;
+    if (ferror(f))
+        status = base_fail(e, BASE_IO, "%s: cannot write: the system refused a part (is the disk full?)", name);
+    else if (fflush(f) || (o->tmp && fsync(fileno(f))))
+        status = base_fail_errno(e, "%s: cannot write", name);
+    if (!standard && fclose(f) && !status)
+        status = base_fail_errno(e, "%s: cannot write", name);
+    return status;
+}
+
 base_status base_out_commit(base_out *o, base_error *e)
 {
-    base_status status = BASE_OK;
-    bool standard = o->f == stdout;
+    base_status status = finish(o, e);
 
-    errno = 0;
-    bool good = fflush(o->f) == 0 && !ferror(o->f) && (!o->tmp || fsync(fileno(o->f)) == 0);
-    if (!good && errno == 0)
-        errno = EIO;        /* an earlier write failed, and its errno is gone */
-    int code = errno;
-    if (!standard && fclose(o->f) && good) {
-        good = false;
-        code = errno;
-    }
-    o->f = NULL;
-    errno = code;
-    if (!good)
-        status = base_fail_errno(e, "%s: cannot write", standard ? "standard output" : o->path);
-    else if (o->tmp && rename(o->tmp, o->path))
-        status = base_fail_errno(e, "%s: cannot rename to %s", o->tmp, o->path);
-    else if (o->tmp) {
-        sync_directory(o->path);
-        free(o->tmp);
-        o->tmp = NULL;
+    if (!status && o->tmp) {
+        if (rename(o->tmp, o->path))
+            status = base_fail_errno(e, "%s: cannot rename to %s", o->tmp, o->path);
+        else {
+            sync_directory(o->path);
+            free(o->tmp);
+            o->tmp = NULL;
+        }
     }
     base_out_abandon(o);
     return status;

@@ -73,10 +73,8 @@ static void show(base_progress *p, double done, bool finished, const char *forma
     p->shown = now;
     format_line(p, text, sizeof text, done, finished);
     size_t n = strlen(text);
-    if (format && *format && n + 2 < sizeof text) {
-        memcpy(text + n, ", ", 3);
-        vsnprintf(text + n + 2, sizeof text - n - 2, format, a);
-    }
+    if (n + 2 < sizeof text && vsnprintf(text + n + 2, sizeof text - n - 2, format, a) > 0)
+        memcpy(text + n, ", ", 2);
     on_screen = terminal && !finished;
     if (on_screen)
         fprintf(stderr, "\r\033[K%.*s", terminal_columns() - 1, text);
