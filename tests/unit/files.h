@@ -38,6 +38,26 @@ static void __attribute__((constructor)) files_make(void)
     atexit(files_clean);
 }
 
+/* A checked fixture for tests that want the folder empty. */
+static inline void files_empty(void)
+{
+    nftw(files_folder, files_remove, 8, FTW_DEPTH | FTW_PHYS);
+    if (mkdir(files_folder, 0700)) {
+        perror(files_folder);
+        exit(99);
+    }
+}
+
+/* unit_add for such a test. */
+#define files_add(suite, test)                                              \
+    do {                                                                    \
+        TCase *files_case = tcase_create(#test);                            \
+        tcase_set_timeout(files_case, 60);                                  \
+        tcase_add_checked_fixture(files_case, files_empty, NULL);           \
+        tcase_add_test(files_case, test);                                   \
+        suite_add_tcase(suite, files_case);                                 \
+    } while (0)
+
 /* The path of a file in the folder; a few results live at a time. */
 static inline const char *files_path(const char *name)
 {

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "tests/unit/capture.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/files.h"
 #include "tests/unit/unit.h"
 
 static void expect_file(const char *path, const char *text)
@@ -25,10 +25,10 @@ static void expect_file(const char *path, const char *text)
 /* How many names are in the test's directory. */
 static int count_files(void)
 {
-    char command[100];
+    char command[400];
     int n = -1;
 
-    snprintf(command, sizeof command, "ls -A %s | wc -l", scratch_directory);
+    snprintf(command, sizeof command, "ls -A %s | wc -l", files_folder);
     FILE *f = popen(command, "r");
     ck_assert_int_eq(fscanf(f, "%d", &n), 1);
     pclose(f);
@@ -42,7 +42,7 @@ START_TEST(reads_whole_files)
     size_t n;
 
     memset(large, 'x', sizeof large);
-    const char *path = scratch_write("large", large, sizeof large);
+    const char *path = files_write("large", large, sizeof large);
     ck_assert_int_eq(base_read_file(path, sizeof large, &text, &n, &e), BASE_OK);
     ck_assert_uint_eq(n, sizeof large);
     ck_assert_mem_eq(text, large, n);
@@ -53,11 +53,11 @@ START_TEST(reads_whole_files)
     ck_assert_ptr_nonnull(strstr(e.text, "10000 bytes, more than the limit of 9999"));
     ck_assert_ptr_null(text);
     e.status = BASE_OK;
-    ck_assert_int_eq(base_read_file(scratch_path("absent"), 1, &text, &n, &e), BASE_MISSING);
+    ck_assert_int_eq(base_read_file(files_path("absent"), 1, &text, &n, &e), BASE_MISSING);
     ck_assert_ptr_nonnull(strstr(e.text, "absent: No such file"));
     e.status = BASE_OK;
-    ck_assert_int_eq(base_read_file(scratch_directory, 1 << 20, &text, &n, &e), BASE_IO);
-    expect_file(scratch_write("empty", "", 0), "");
+    ck_assert_int_eq(base_read_file(files_folder, 1 << 20, &text, &n, &e), BASE_IO);
+    expect_file(files_write("empty", "", 0), "");
 }
 END_TEST
 
@@ -102,26 +102,26 @@ START_TEST(maps_files)
     base_error e = BASE_ERROR_INIT;
     base_map m;
 
-    ck_assert_int_eq(base_map_open(&m, scratch_write("a", "abc", 3), &e), BASE_OK);
+    ck_assert_int_eq(base_map_open(&m, files_write("a", "abc", 3), &e), BASE_OK);
     ck_assert_uint_eq(m.size, 3);
     ck_assert_mem_eq(m.data, "abc", 3);
     base_map_close(&m);
     base_map_close(&m);
-    ck_assert_int_eq(base_map_open(&m, scratch_write("empty", "", 0), &e), BASE_OK);
+    ck_assert_int_eq(base_map_open(&m, files_write("empty", "", 0), &e), BASE_OK);
     ck_assert(m.data == NULL && m.size == 0);
     base_map_close(&m);
-    ck_assert_int_eq(base_map_open(&m, scratch_path("absent"), &e), BASE_MISSING);
+    ck_assert_int_eq(base_map_open(&m, files_path("absent"), &e), BASE_MISSING);
     e.status = BASE_OK;
-    ck_assert_int_eq(base_map_open(&m, scratch_directory, &e), BASE_UNSUPPORTED);
-    ck_assert_int_eq(mkfifo(scratch_path("fifo"), 0600), 0);
-    ck_assert_int_eq(base_map_open(&m, scratch_path("fifo"), NULL), BASE_UNSUPPORTED);
+    ck_assert_int_eq(base_map_open(&m, files_folder, &e), BASE_UNSUPPORTED);
+    ck_assert_int_eq(mkfifo(files_path("fifo"), 0600), 0);
+    ck_assert_int_eq(base_map_open(&m, files_path("fifo"), NULL), BASE_UNSUPPORTED);
 }
 END_TEST
 
 START_TEST(a_file_appears_whole)
 {
     base_error e = BASE_ERROR_INIT;
-    const char *path = scratch_write("result", "old", 3);
+    const char *path = files_write("result", "old", 3);
     base_out o;
 
     ck_assert_int_eq(base_out_open(&o, path, &e), BASE_OK);
@@ -139,7 +139,7 @@ END_TEST
 
 START_TEST(an_abandoned_file_leaves_nothing)
 {
-    const char *path = scratch_write("result", "old", 3);
+    const char *path = files_write("result", "old", 3);
     base_out o;
 
     ck_assert_int_eq(base_out_open(&o, path, NULL), BASE_OK);
@@ -152,7 +152,7 @@ END_TEST
 
 START_TEST(two_writers_do_not_meet)
 {
-    const char *path = scratch_path("result");
+    const char *path = files_path("result");
     base_out a, b;
 
     ck_assert_int_eq(base_out_open(&a, path, NULL), BASE_OK);
@@ -193,7 +193,7 @@ static int write_too_much(void *data)
 START_TEST(a_failed_write_keeps_the_old_file)
 {
     static const char *const messages[] = { "result: cannot write: File too large", "result: cannot write: the system" };
-    attempt a = { scratch_write("result", "old", 3), 2000 };
+    attempt a = { files_write("result", "old", 3), 2000 };
 
     for (int i = 0; i < 2; i++, a.size = 100000) {      /* fits the buffer: only commit fails; does not */
         capture c = capture_run(write_too_much, &a);
@@ -257,11 +257,11 @@ static int open_as_nobody(void *path)
 
 START_TEST(no_permission_is_an_error)
 {
-    const char *path = scratch_path("result");
+    const char *path = files_path("result");
 
-    ck_assert_int_eq(chmod(scratch_directory, 0555), 0);
+    ck_assert_int_eq(chmod(files_folder, 0555), 0);
     capture c = capture_run(open_as_nobody, (void *)(uintptr_t)path);
-    chmod(scratch_directory, 0700);
+    chmod(files_folder, 0700);
     ck_assert_int_eq(c.status, -BASE_IO);
     ck_assert_ptr_nonnull(strstr(c.text, ": cannot create: Permission denied"));
     ck_assert_int_eq(capture_run(open_as_nobody, (void *)(uintptr_t)"/nonexistent/x").status, -BASE_MISSING);
@@ -270,7 +270,7 @@ END_TEST
 
 START_TEST(a_link_is_written_through)
 {
-    const char *target = scratch_write("target", "old", 3), *link = scratch_path("link");
+    const char *target = files_write("target", "old", 3), *link = files_path("link");
     struct stat s;
     base_out o;
 
@@ -290,23 +290,23 @@ START_TEST(sweeps_leftovers)
     char living[40];
 
     snprintf(living, sizeof living, "result.tmp.%d", (int)getppid());
-    scratch_write("result.tmp.2000000001", "", 0);
-    scratch_write("result.tmp.2000000001.3", "", 0);
-    scratch_write("result.tmp.99999999999999999999", "", 0);
-    scratch_write("result.tmp.x", "", 0);
-    scratch_write("result.tmp.", "", 0);
-    scratch_write("result2.tmp.2000000001", "", 0);
-    scratch_write("result", "", 0);
-    const char *alive = scratch_write(living, "", 0);
-    base_out_sweep(scratch_path("result"));
+    files_write("result.tmp.2000000001", "", 0);
+    files_write("result.tmp.2000000001.3", "", 0);
+    files_write("result.tmp.99999999999999999999", "", 0);
+    files_write("result.tmp.x", "", 0);
+    files_write("result.tmp.", "", 0);
+    files_write("result2.tmp.2000000001", "", 0);
+    files_write("result", "", 0);
+    const char *alive = files_write(living, "", 0);
+    base_out_sweep(files_path("result"));
     ck_assert_int_eq(count_files(), 6);
-    ck_assert(!base_exists(scratch_path("result.tmp.2000000001")));
-    ck_assert(base_exists(scratch_path("result")) && base_exists(alive));
-    ck_assert_int_eq(chdir(scratch_directory), 0);
+    ck_assert(!base_exists(files_path("result.tmp.2000000001")));
+    ck_assert(base_exists(files_path("result")) && base_exists(alive));
+    ck_assert_int_eq(chdir(files_folder), 0);
     base_out_sweep("result2");
     ck_assert_int_eq(count_files(), 5);
     ck_assert_int_eq(chdir("/"), 0);
-    base_out_sweep(scratch_path("absent/file"));
+    base_out_sweep(files_path("absent/file"));
 }
 END_TEST
 
@@ -315,14 +315,14 @@ START_TEST(makes_directories)
     base_error e = BASE_ERROR_INIT;
     struct stat s;
 
-    ck_assert_int_eq(base_make_dirs(scratch_path("a/b//c/"), &e), BASE_OK);
-    ck_assert(stat(scratch_path("a/b/c"), &s) == 0 && S_ISDIR(s.st_mode));
-    ck_assert_int_eq(base_make_dirs(scratch_path("a/b"), &e), BASE_OK);
-    scratch_write("file", "", 0);
-    ck_assert_int_eq(base_make_dirs(scratch_path("file"), &e), BASE_IO);
+    ck_assert_int_eq(base_make_dirs(files_path("a/b//c/"), &e), BASE_OK);
+    ck_assert(stat(files_path("a/b/c"), &s) == 0 && S_ISDIR(s.st_mode));
+    ck_assert_int_eq(base_make_dirs(files_path("a/b"), &e), BASE_OK);
+    files_write("file", "", 0);
+    ck_assert_int_eq(base_make_dirs(files_path("file"), &e), BASE_IO);
     ck_assert_ptr_nonnull(strstr(e.text, "file: not a directory"));
     e.status = BASE_OK;
-    ck_assert_int_eq(base_make_dirs(scratch_path("file/x"), &e), BASE_IO);
+    ck_assert_int_eq(base_make_dirs(files_path("file/x"), &e), BASE_IO);
     ck_assert_ptr_nonnull(strstr(e.text, "cannot make the directory"));
 }
 END_TEST
@@ -342,7 +342,7 @@ END_TEST
 START_TEST(a_lock_keeps_others_out)
 {
     base_error e = BASE_ERROR_INIT;
-    const char *path = scratch_path("lock");
+    const char *path = files_path("lock");
     char expected[60];
     int first, second;
 
@@ -356,7 +356,7 @@ START_TEST(a_lock_keeps_others_out)
     ck_assert_int_eq(base_lock(path, &second, NULL), BASE_OK);
     base_unlock(second);
     e.status = BASE_OK;
-    ck_assert_int_eq(base_lock(scratch_path("absent/lock"), &first, &e), BASE_MISSING);
+    ck_assert_int_eq(base_lock(files_path("absent/lock"), &first, &e), BASE_MISSING);
 }
 END_TEST
 
@@ -364,21 +364,21 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("base/file");
 
-    scratch_add(s, reads_whole_files);
-    scratch_add(s, reads_standard_input);
-    scratch_add(s, maps_files);
-    scratch_add(s, a_file_appears_whole);
-    scratch_add(s, an_abandoned_file_leaves_nothing);
-    scratch_add(s, two_writers_do_not_meet);
-    scratch_add(s, a_failed_write_keeps_the_old_file);
-    scratch_add(s, a_full_device_is_noticed);
-    scratch_add(s, standard_output_is_checked);
-    scratch_add(s, no_permission_is_an_error);
-    scratch_add(s, a_link_is_written_through);
-    scratch_add(s, sweeps_leftovers);
-    scratch_add(s, makes_directories);
-    scratch_add(s, joins_paths);
-    scratch_add(s, a_lock_keeps_others_out);
+    files_add(s, reads_whole_files);
+    files_add(s, reads_standard_input);
+    files_add(s, maps_files);
+    files_add(s, a_file_appears_whole);
+    files_add(s, an_abandoned_file_leaves_nothing);
+    files_add(s, two_writers_do_not_meet);
+    files_add(s, a_failed_write_keeps_the_old_file);
+    files_add(s, a_full_device_is_noticed);
+    files_add(s, standard_output_is_checked);
+    files_add(s, no_permission_is_an_error);
+    files_add(s, a_link_is_written_through);
+    files_add(s, sweeps_leftovers);
+    files_add(s, makes_directories);
+    files_add(s, joins_paths);
+    files_add(s, a_lock_keeps_others_out);
     return s;
 }
 

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "tests/unit/capture.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/files.h"
 #include "tests/unit/unit.h"
 
 static const char usage[] = "Tests options.\nUsage: serin-x [options] <a> <b>\ne.g.:  serin-x in out\n";
@@ -116,9 +116,9 @@ END_TEST
 
 static void expect_config(const char *config, size_t n, const char *more, int status, const char *part)
 {
-    char line[400];
+    char line[1000];
 
-    snprintf(line, sizeof line, "--config=%s %s", scratch_write("c.conf", config, n), more);
+    snprintf(line, sizeof line, "--config=%s %s", files_write("c.conf", config, n), more);
     expect(line, status, part);
 }
 
@@ -144,11 +144,11 @@ END_TEST
 
 START_TEST(two_config_files)
 {
-    char line[700];
+    char line[1000];
 
-    scratch_write("one.conf", "beam-size=2\nname=one\n", 21);
-    scratch_write("two.conf", "beam-size=3\n", 12);
-    snprintf(line, sizeof line, "--config=%s --config=%s a", scratch_path("one.conf"), scratch_path("two.conf"));
+    files_write("one.conf", "beam-size=2\nname=one\n", 21);
+    files_write("two.conf", "beam-size=3\n", 12);
+    snprintf(line, sizeof line, "--config=%s --config=%s a", files_path("one.conf"), files_path("two.conf"));
     expect(line, 0, "beam=3 rate=0.5 loud=0 name=one");
 }
 END_TEST
@@ -162,8 +162,8 @@ static Suite *suite(void)
     unit_add(s, refusals);
     unit_add(s, arguments_are_counted);
     unit_add(s, help_and_echo);
-    scratch_add(s, config_files);
-    scratch_add(s, two_config_files);
+    files_add(s, config_files);
+    files_add(s, two_config_files);
     return s;
 }
 
