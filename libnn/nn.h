@@ -183,10 +183,10 @@ SERIN_API nn_tensor *nn_contrastive_loss(nn_tape *t, nn_tensor *a, nn_tensor *b,
 
 typedef struct nn_params nn_params;
 
-typedef enum nn_init_kind { NN_INIT_ZERO, NN_INIT_ONE, NN_INIT_NORMAL, NN_INIT_UNIFORM, NN_INIT_POSITIVE } nn_init_kind;
+typedef enum nn_init_kind { NN_INIT_ZERO, NN_INIT_ONE, NN_INIT_NORMAL, NN_INIT_UNIFORM, NN_INIT_POSITIVE, NN_INIT_CONSTANT } nn_init_kind;
 typedef struct nn_init {
     nn_init_kind kind;
-    float        scale;     /* NORMAL: standard deviation; UNIFORM: [-scale, scale); POSITIVE: [0, scale) */
+    float        scale;     /* NORMAL: standard deviation; UNIFORM: [-scale, scale); POSITIVE: [0, scale); CONSTANT: the value */
 } nn_init;
 
 /* One tensor as a checkpoint knows it. Shapes are Hugging Face's; x is row-major [shape[0]][the rest]. */
@@ -421,13 +421,15 @@ typedef struct nn_hubert_config {
     int   mel_bins, mel_stack;              /* columns of a frame of input = mel_bins * mel_stack */
 } nn_hubert_config;
 SERIN_API base_status nn_hubert_config_read(nn_hubert_config *c, const char *path, base_error *e);  /* config.json */
-SERIN_API int64_t     nn_hubert_frames(const nn_hubert_config *c, int64_t samples);     /* 0: too short */
+/* Frames the encoder gets from so many samples, 0: too short; with the log-mel front end, from so many rows of input. */
+SERIN_API int64_t     nn_hubert_frames(const nn_hubert_config *c, int64_t samples);
 
 typedef struct nn_hubert nn_hubert;
 /* Declares the parameters in p under Hugging Face's names (with the scopes pushed in front). */
 SERIN_API nn_hubert *nn_hubert_new(nn_params *p, const nn_hubert_config *c);
 SERIN_API void       nn_hubert_free(nn_hubert *m);
-/* wave [samples][1] with seqs, normalised as the model's preprocessor asks -> conv features [frames][512]. */
+/* wave [samples][1] with seqs, normalised as the model's preprocessor asks -> conv features [frames][512]. With the
+ * log-mel front end there is nothing to do, and the input is the result. */
 SERIN_API nn_tensor *nn_hubert_features(nn_tape *t, const nn_hubert *m, nn_tensor *wave);
 /* Convolution or log-mel features -> hidden states [frames][width]. layer -1: the last (with the final norm of
  * pre-norm models); i >= 0: hidden_states[i] of Hugging Face, later layers not computed. */

@@ -219,6 +219,8 @@ static float draw(const base_random *r, nn_init init, int64_t i)
         return 0.0f;
     case NN_INIT_ONE:
         return 1.0f;
+    case NN_INIT_CONSTANT:
+        return init.scale;
     case NN_INIT_NORMAL:
         return (float)(init.scale * base_random_normal(r, (uint64_t)i));
     case NN_INIT_UNIFORM:

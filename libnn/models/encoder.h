@@ -1,0 +1,36 @@
+/* The blocks models are built of, between libnn/models and nobody else: dense layers, norms, Transformer layers. */
+#ifndef SERIN_NN_MODELS_ENCODER_H
+#define SERIN_NN_MODELS_ENCODER_H
+
+#include "libnn/nn.h"
+
+typedef struct nn_dense { nn_tensor *w, *b; } nn_dense;
+typedef struct nn_norm { nn_tensor *g, *b; } nn_norm;
+
+/* Declare "<name>.weight" and "<name>.bias". Weights are drawn from N(0, std), biases are 0, gains 1. A dense layer's
+ * name may hold "{q,k,v}": then `out` is each one's, and they make one product. */
+nn_dense nn_dense_add(nn_params *p, const char *name, int in, int out, float std);
+nn_norm  nn_norm_add(nn_params *p, const char *name, int width);
+
+static inline nn_tensor *nn_dense_apply(nn_tape *t, nn_tensor *x, nn_dense d) { return nn_linear(t, x, d.w, d.b); }
+static inline nn_tensor *nn_norm_apply(nn_tape *t, nn_tensor *x, nn_norm n, float eps) { return nn_layer_norm(t, x, n.g, n.b, eps); }
+
+/* What a family of checkpoints calls the parts of a layer. */
+typedef struct nn_layer_names {
+    const char *layer;      /* "encoder.layers.%d" */
+    const char *qkv, *out, *attention_norm, *up, *down, *norm;
+} nn_layer_names;
+
+typedef struct nn_layer {
+    nn_dense qkv, out, up, down;
+    nn_norm  attention_norm, norm;
+} nn_layer;
+
+nn_layer   nn_layer_add(nn_params *p, const nn_encoder_config *c, const nn_layer_names *names, int index);
+nn_tensor *nn_layer_apply(nn_tape *t, const nn_layer *l, const nn_encoder_config *c, nn_tensor *x);
+
+/* Layers 0 .. n - 1, with layer drop, trimming the tape after each. What comes before and after is the model's. */
+nn_tensor *nn_layers_apply(nn_tape *t, const nn_layer *layers, int n, const nn_encoder_config *c, const nn_layer_names *names,
+    nn_tensor *x);
+
+#endif
