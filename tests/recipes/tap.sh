@@ -29,11 +29,32 @@ tap_is() {
   if [[ $2 == "$3" ]]; then _tap true "$1"; else _tap false "$1" < <(printf 'found:\n%s\nexpected:\n%s\n' "$2" "$3"); fi
 }
 
-# tap_ok NAME COMMAND …: the command succeeds.
+# tap_ok NAME COMMAND …: the command succeeds. What it wrote is in $tap_dir/.out and .err.
 tap_ok() {
-  local name=$1 out
+  local name=$1
   shift
-  if out=$("$@" 2>&1); then _tap true "$name"; else _tap false "$name" < <(printf '%s\nfailed: %s\n' "$out" "$*"); fi
+  if "$@" > "$tap_dir/.out" 2> "$tap_dir/.err"; then
+    _tap true "$name"
+  else
+    _tap false "$name" < <(cat "$tap_dir/.out" "$tap_dir/.err"; printf 'failed: %s\n' "$*")
+  fi
+}
+
+# tap_has NAME FILE TEXT: a line of the file holds the text as it stands.
+tap_has() {
+  if grep -qF -e "$3" "$2"; then _tap true "$1"; else _tap false "$1" < <(printf 'expected: %s\nin:\n' "$3"; cat "$2"); fi
+}
+
+# tap_refuses NAME TEXT COMMAND …: a program that refuses its input ends with 1 and says the text on standard error.
+tap_refuses() {
+  local name=$1 text=$2 status=0
+  shift 2
+  "$@" > "$tap_dir/.out" 2> "$tap_dir/.err" || status=$?
+  if [[ $status -eq 1 ]] && grep -qF -e "$text" "$tap_dir/.err"; then
+    _tap true "$name"
+  else
+    _tap false "$name" < <(printf 'ended with %d; 1 expected, and: %s\nin:\n' $status "$text"; cat "$tap_dir/.err")
+  fi
 }
 
 # tap_fails NAME PATTERN COMMAND …: the command fails, and what it says matches the extended regular expression.

@@ -1,0 +1,164 @@
+/* score.h: what hypotheses are worth against references. Labels: unweighted and weighted accuracy and F1 (eq. 18 to 20 of
+ * the paper). Texts: word and character error rate. Both pooled, by fold and by group, with bootstrap intervals, printed
+ * for people and kept in scores.json for programs (docs/scores.md). */
+#ifndef SERIN_SCORE_H
+#define SERIN_SCORE_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/options.h"
+#include "libtext/tx.h"
+
+/* ---- intervals: bootstrap.c -------------------------------------------------------------------------------------- */
+
+/* Percentile bootstrap over utterances (Efron 1979); drawing is a pure function of seed, resample and place. */
+typedef struct ser_bootstrap { int resamples; int seed; } ser_bootstrap;
+#define SER_BOOTSTRAP_DEFAULTS { 2000, 1 }
+
+typedef struct ser_interval { double low, high; } ser_interval;     /* the middle 95 % */
+
+/* Writes value [k] of the sample made of utterances drawn [n]. */
+typedef void ser_statistic(const void *data, const int64_t *drawn, int64_t n, double *value);
+
+/* interval [k]. p [k], or NULL: how often, two-sided, a resample's value lies on the other side of 0, for differences.
+ * The same o and n draw the same utterances. */
+base_status ser_bootstrap_run(const ser_bootstrap *o, int64_t n, int k, ser_statistic *f, const void *data,
+    ser_interval *interval, double *p, base_error *e);
+
+/* Mean and standard deviation (of a sample, n - 1; 0 for one value). */
+void ser_mean_sd(const double *x, int n, double *mean, double *sd);
+
+/* ---- parts of a corpus: parts.c ---------------------------------------------------------------------------------- */
+
+/* The utterances of each fold, or of each group: part i has names name[i] and members order[begin[i] .. begin[i + 1] - 1]. */
+typedef struct ser_parts {
+    int          n;
+    const char **name;      /* [n] sorted; they belong to the table */
+    int64_t     *order;     /* [utterances] their numbers, parts one after another */
+    int64_t     *begin;     /* [n + 1] */
+} ser_parts;
+
+/* key [n]: the utterances' keys. BASE_MISSING: one is not in the table. Names that none of them has get no part. */
+base_status ser_parts_make(ser_parts *p, const tx_table *by, const char *const *key, int64_t n, base_error *e);
+/* A single part, named "", with all. */
+base_status ser_parts_whole(ser_parts *p, int64_t n, base_error *e);
+void        ser_parts_free(ser_parts *p);
+/* Warns of names that the table knows and no part has. */
+void        ser_parts_warn(const ser_parts *p, const tx_table *by, const char *what);
+
+/* ---- which utterances are scored: pairs.c ------------------------------------------------------------------------ */
+
+/* As compute-wer's --mode: every key must be in both tables; what hyp lacks counts as empty; or is left out. */
+typedef enum ser_mode { SER_STRICT, SER_ALL, SER_PRESENT } ser_mode;
+#define SER_MODES "strict|all|present"
+ser_mode ser_mode_of(const char *word);
+
+typedef struct ser_pair { const tx_entry *ref, *hyp; } ser_pair;    /* hyp NULL: missing */
+typedef struct ser_pairs {
+    ser_pair *pair;         /* [n] */
+    int64_t   n;
+    int64_t   missing, extra;       /* keys that only ref has, that only hyp has */
+    const char *first_missing, *first_extra;
+} ser_pairs;
+
+/* BASE_MISSING in strict mode, naming a key; also when nothing is left to score. */
+base_status ser_pairs_make(ser_pairs *p, const tx_table *ref, const tx_table *hyp, ser_mode mode, base_error *e);
+void        ser_pairs_free(ser_pairs *p);
+
+/* ---- labels: labels.c, score_labels.c -------------------------------------------------------------------------------------- */
+
+typedef enum ser_metric { SER_UA, SER_WA, SER_WF1, SER_MF1, SER_METRICS } ser_metric;
+extern const char *const ser_metric_name[SER_METRICS];
+
+/* A reference of this value is not scored: nobody knows the label. */
+#define SER_NO_LABEL "-"
+
+typedef struct ser_labelling {
+    int          labels;
+    const char **label;     /* [labels] sorted */
+    char        *owned;     /* the text they were read from, if they were */
+    int64_t      n;
+    const char **key;       /* [n] */
+    int         *ref, *hyp; /* [n] label numbers */
+    int64_t      unlabelled, missing;
+} ser_labelling;
+
+/* labels: "ang,hap,…", or "": those of ref. BASE_MISMATCH names file, line, key and label where one is not among them. */
+base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels, ser_mode mode,
+    base_error *e);
+void        ser_labelling_free(ser_labelling *l);
+
+typedef struct ser_label_score {
+    int           labels;
+    int64_t       n, correct;
+    int64_t      *count;                    /* [labels][labels] true x recognised */
+    double        value[SER_METRICS];       /* percent */
+    ser_interval  interval[SER_METRICS];
+} ser_label_score;
+
+/* UA and MF1 are means over the labels that occur in the reference; an F1 without anything recognised is 0. */
+void        ser_label_metrics(const int64_t *count, int labels, double value[SER_METRICS]);
+base_status ser_label_score_make(ser_label_score *s, const ser_labelling *l, const int64_t *which, int64_t n,
+    const ser_bootstrap *o, base_error *e);
+void        ser_label_score_free(ser_label_score *s);
+/* What always answering the most frequent label scores; returns that label. */
+int         ser_label_majority(const ser_label_score *s, double value[SER_METRICS]);
+/* The same utterances labelled by another system: differences of the pooled values, this minus the other. */
+base_status ser_label_compare(const ser_labelling *l, const ser_labelling *other, const ser_bootstrap *o,
+    double value[SER_METRICS], ser_interval interval[SER_METRICS], double p[SER_METRICS], base_error *e);
+
+typedef struct ser_label_options {
+    const char *ref, *hyp, *versus, *folds, *groups, *labels, *mode;    /* paths; "": none */
+    ser_bootstrap bootstrap;
+} ser_label_options;
+/* Scores, prints to f, and returns the section of scores.json; NULL: e says why. *n: utterances scored. */
+json_t *ser_score_labels(const ser_label_options *o, FILE *f, int64_t *n, base_error *e);
+
+/* ---- texts: texts.c, details.c, score_text.c -------------------------------------------------------------------------- */
+
+typedef struct ser_text {
+    const char *key, *ref, *hyp;
+    tx_errors   errors;
+} ser_text;
+typedef struct ser_texts {
+    ser_text   *text;       /* [n] */
+    int64_t     n, missing;
+    bool        characters;
+    tx_costs    costs;
+} ser_texts;
+
+base_status ser_texts_make(ser_texts *t, const tx_table *ref, const tx_table *hyp, ser_mode mode, bool characters,
+    tx_costs costs, base_error *e);
+void        ser_texts_free(ser_texts *t);
+/* The alignment of every utterance, then how often each word was taken for which. */
+base_status ser_texts_details(const ser_texts *t, const char *path, base_error *e);
+
+typedef struct ser_text_options {
+    const char *ref, *hyp, *versus, *folds, *groups, *details, *mode, *align;   /* paths; "": none */
+    bool        cer;
+    ser_bootstrap bootstrap;
+} ser_text_options;
+json_t *ser_score_text(const ser_text_options *o, FILE *f, int64_t *n, base_error *e);
+
+/* ---- scores.json: score_json.c ------------------------------------------------------------------------------------- */
+
+/* Where a program's scores go. */
+typedef struct ser_score_output {
+    const char *json, *name, *corpus, *section;     /* json "": nowhere */
+} ser_score_output;
+void ser_score_output_options(ser_score_output *o, base_options *po);
+
+/* Puts a section (taken over) into the file, which is made if it is not there and appears whole or not at all; then prints
+ * text to standard output. name and corpus replace what the file says unless they are "". BASE_FORMAT: the file is not of
+ * our schema. */
+base_status ser_score_output_finish(const ser_score_output *o, json_t *section, const char *text, int argc, char **argv,
+    base_error *e);
+/* Reads and checks one; NULL: e says why. */
+json_t     *ser_scores_read(const char *path, base_error *e);
+
+json_t *ser_json_measure(double value, ser_interval interval);      /* {"value", "low", "high"} */
+json_t *ser_json_difference(double value, ser_interval interval, double p);
+
+#endif

@@ -1,0 +1,119 @@
+/* scores.json: one file an experiment, a section a thing that was scored. docs/scores.md is the schema. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "recipes/score.h"
+
+#define SCHEMA 1
+#define JSON_LIMIT ((size_t)64 << 20)
+
+/* The command as one would type it again: words that a shell would take apart are quoted. */
+static json_t *command_text(int argc, char **argv)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    json_t *result;
+
+    for (int i = 0; f && i < argc; i++) {
+        const char *slash = i == 0 ? strrchr(argv[0], '/') : NULL, *word = slash ? slash + 1 : argv[i];
+        bool plain = *word && !word[strcspn(word, " \t\n\"'\\$`|&;<>()*?[]#~!{}")];
+
+        fprintf(f, "%s%s", i ? " " : "", plain ? "" : "'");
+        for (; *word; word++)
+            *word == '\'' ? (void)fputs("'\\''", f) : (void)fputc(*word, f);
+        fputs(plain ? "" : "'", f);
+    }
+    if (!f || fclose(f) != 0)
+        return NULL;
+    result = json_string(text);
+    free(text);
+    return result;
+}
+
+json_t *ser_scores_read(const char *path, base_error *e)
+{
+    json_error_t why;
+    json_t *root;
+    char *text;
+    size_t size;
+
+    if (base_read_file(path, JSON_LIMIT, &text, &size, e) != BASE_OK)
+        return NULL;
+    root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
+    free(text);
+    if (!root)
+        base_fail(e, BASE_FORMAT, "%s:%d:%d: %s", path, why.line, why.column, why.text);
+    else if (json_integer_value(json_object_get(root, "serin_scores")) != SCHEMA)
+        base_fail(e, BASE_FORMAT, "%s: not scores of version %d (\"serin_scores\": %d expected)", path, SCHEMA, SCHEMA);
+    else
+        return root;
+    json_decref(root);
+    return NULL;
+}
+
+static base_status write_scores(const char *path, json_t *root, base_error *e)
+{
+    base_out out;
+    base_status status = base_out_open(&out, path, e);
+
+    if (status != BASE_OK)
+        return status;
+    if (json_dumpf(root, out.f, JSON_INDENT(1) | JSON_REAL_PRECISION(8)) == 0 && fputc('\n', out.f) != EOF)
+        return base_out_commit(&out, e);
+    status = base_fail_errno(e, "%s: cannot be written", path);
+    base_out_abandon(&out);
+    return status;
+}
+
+static bool set_text(json_t *root, const char *key, const char *value)
+{
+    return json_is_string(json_object_get(root, key)) && !*value ? true : json_object_set_new(root, key, json_string(value)) == 0;
+}
+
+static base_status update(const ser_score_output *o, json_t *section, int argc, char **argv, base_error *e)
+{
+    json_t *root = base_exists(o->json) ? ser_scores_read(o->json, e) : json_pack("{s:i}", "serin_scores", SCHEMA);
+    base_status status;
+
+    if (!root)
+        return base_fail(e, BASE_NO_MEMORY, "%s: no memory to write it", o->json);
+    if (set_text(root, "name", o->name) && set_text(root, "corpus", o->corpus) &&
+        json_object_set_new(section, "command", command_text(argc, argv)) == 0 &&
+        json_object_set(root, o->section, section) == 0)
+        status = write_scores(o->json, root, e);
+    else
+        status = base_fail(e, BASE_FORMAT, "%s: a name or the command is not UTF-8", o->json);
+    json_decref(root);
+    return status;
+}
+
+void ser_score_output_options(ser_score_output *o, base_options *po)
+{
+    base_option_text(po, "json", &o->json, "scores.json to put the scores into, beside what it holds");
+    base_option_text(po, "section", &o->section, "their name in it");
+    base_option_text(po, "name", &o->name, "of the experiment, for scores.json");
+    base_option_text(po, "corpus", &o->corpus, "for scores.json");
+}
+
+base_status ser_score_output_finish(const ser_score_output *o, json_t *section, const char *text, int argc, char **argv,
+    base_error *e)
+{
+    base_status status = *o->json ? update(o, section, argc, argv, e) : BASE_OK;
+
+    json_decref(section);
+    if (status == BASE_OK && (fputs(text, stdout) == EOF || fflush(stdout) != 0))
+        status = base_fail_errno(e, "standard output");
+    return status;
+}
+
+json_t *ser_json_measure(double value, ser_interval interval)
+{
+    return json_pack("{s:f, s:f, s:f}", "value", value, "low", interval.low, "high", interval.high);
+}
+
+json_t *ser_json_difference(double value, ser_interval interval, double p)
+{
+    return json_pack("{s:f, s:f, s:f, s:f}", "difference", value, "low", interval.low, "high", interval.high, "p", p);
+}
