@@ -38,7 +38,8 @@ static const char *wav(const char *name, int format, int channels, int rate, int
     p = put(p, (uint64_t)bits, 2, false);
     memcpy(p, "data", 4);
     p = put(p + 4, promised, 4, false);
-    memcpy(p, data, bytes);
+    if (bytes)
+        memcpy(p, data, bytes);
     return files_write(name, file, (size_t)(p - file) + bytes);
 }
 
