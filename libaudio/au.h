@@ -120,7 +120,8 @@ SERIN_API base_status au_deltas(const float *x, int64_t rows, int cols, int orde
 
 /* ---- augmentation ----------------------------------------------------------------------------------------------- */
 
-/* Speed perturbation (Ko et al. 2015): tempo and pitch times factor by resampling; ceil(n / factor) samples. */
+/* Speed perturbation (Ko et al. 2015): tempo and pitch times factor, 0.1 to 10 in steps of 0.001, by resampling;
+ * ceil(n / factor) samples. */
 SERIN_API base_status au_speed(au_audio *a, double factor, base_error *e);
 SERIN_API void        au_gain(float *x, int64_t n, double db);
 /* x += g noise, with g such that the energies of x and g noise over the n samples differ by snr_db; noise is repeated,

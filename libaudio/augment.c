@@ -6,24 +6,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/random.h"
-#include "libaudio/source.h"
-
-base_status au_speed(au_audio *a, double factor, base_error *e)
-{
-    base_status status;
-    int64_t m;
-    float *y;
-
-    if (!(factor >= 0.1 && factor <= 10))
-        return base_fail(e, BASE_VALUE, "speed times %g, between 0.1 and 10 expected", factor);
-    m = (int64_t)ceil((double)a->n / factor);
-    if ((status = au_resample_by(a->x, a->n, 1.0 / factor, &y, m, e)))
-        return status;
-    free(a->x);
-    a->x = y;
-    a->n = m;
-    return BASE_OK;
-}
+#include "libaudio/au.h"
 
 void au_gain(float *x, int64_t n, double db)
 {

@@ -1,14 +1,14 @@
 /* Change of sampling rate: libsamplerate's best sinc converter (Julius O. Smith's bandlimited interpolation). Its first
  * output lies on the first input: the filter's delay is inside. */
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <samplerate.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
-#include "libaudio/source.h"
+#include "base/error.h"
+#include "libaudio/au.h"
 
 #define TAIL 4096   /* zeros behind the sound, as often as the filter asks for them */
 
@@ -38,13 +38,12 @@ static base_status convert(SRC_STATE *s, const float *x, int64_t n, double ratio
     return BASE_OK;
 }
 
-base_status au_resample_by(const float *x, int64_t n, double ratio, float **y, int64_t m, base_error *e)
+static base_status resample(const float *x, int64_t n, double ratio, float **y, int64_t m, base_error *e)
 {
     base_status status;
     SRC_STATE *s;
     int error = 0;
 
-    *y = NULL;
     if (!src_is_valid_ratio(ratio))
         return base_fail(e, BASE_VALUE, "resampling by %g, between 1/256 and 256 expected", ratio);
     s = src_new(SRC_SINC_BEST_QUALITY, 1, &error);
@@ -79,7 +78,7 @@ base_status au_resample(const float *x, int64_t n, int from, int to, float **y, 
             memcpy(*y, x, (size_t)n * sizeof(float));
         status = BASE_OK;
     } else {
-        status = au_resample_by(x, n, (double)to / from, y, length, e);
+        status = resample(x, n, (double)to / from, y, length, e);
     }
     if (!status)
         *m = length;

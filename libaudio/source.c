@@ -199,7 +199,7 @@ static base_status range(const au_source *s, const au_cut *cut, double max_secon
             return base_fail(e, BASE_VALUE, "%s: ends at %.3f s, behind its recording's end at %.3f s", s->name, cut->end,
                 (double)s->frames / rate);
         end = fmin(end, (double)s->frames);
-        if (*begin >= end)
+        if ((double)*begin >= end)
             return base_fail(e, BASE_FORMAT, "%s: no samples", s->name);
     } else if (cut->end < 0) {
         end = INFINITY;

@@ -37,7 +37,4 @@ base_status au_check_size(int fd, int64_t bytes, const char *name, base_error *e
 /* What the command behind "cmd |" writes, as a file in memory, rewound; *fd is the caller's to close. */
 base_status au_spool(const char *command, int *fd, base_error *e);
 
-/* au_resample by any ratio (to / from) to m samples. Fails on NaN and Inf. */
-base_status au_resample_by(const float *x, int64_t n, double ratio, float **y, int64_t m, base_error *e);
-
 #endif

@@ -67,6 +67,17 @@ START_TEST(speed)
 }
 END_TEST
 
+/* 7 kHz times 1.25 lies above half the rate: it must vanish, not fold down to 7.25 kHz. */
+START_TEST(speed_has_no_alias)
+{
+    au_audio a = speech(16000, 7000);
+
+    ck_assert_int_eq(au_speed(&a, 1.25, NULL), BASE_OK);
+    ck_assert_double_lt(10.0 * log10(energy(a.x + 1000, NULL, a.n - 2000) / (double)(a.n - 2000) / 0.045), -80.0);
+    au_audio_free(&a);
+}
+END_TEST
+
 START_TEST(speed_out_of_range)
 {
     au_audio a = speech(1000, 500);
@@ -162,6 +173,7 @@ static Suite *suite(void)
 
     unit_add(s, normalize);
     unit_add(s, speed);
+    unit_add(s, speed_has_no_alias);
     unit_add(s, speed_out_of_range);
     unit_add(s, gain);
     unit_add(s, noise_at_snr);
