@@ -87,6 +87,13 @@ static double *start(double *row, int n)
     return row + PAD;
 }
 
+BASE_CLONES static double log_sum_exp(const float *x, int n)
+{
+    float most = row_max(x, n);
+
+    return (double)most + log((double)row_exp_sum(x, n, most));
+}
+
 static void emissions(double *l, const float *x, double lse, const path *p, int n)
 {
     for (int s = 0; s < n; s++)
@@ -117,7 +124,7 @@ static double forward(const task *w, const room *r, int n)
     for (int64_t t = 0; t < w->frames; t++, row += PAD + n) {
         const float *x = w->x + t * w->vocab;
 
-        r->lse[t] = row_log_sum_exp(x, w->vocab);
+        r->lse[t] = log_sum_exp(x, w->vocab);
         emissions(r->l, x, r->lse[t], &r->ahead, n);
         advance(row + PAD + n, row, r->ahead.skip, r->l, n);
     }
@@ -142,10 +149,10 @@ BASE_CLONES static void occupancies(float *gamma, const double *alpha, const dou
         gamma[s] *= total / sum;
 }
 
-BASE_CLONES static void softmax(float *y, const float *x, float lse, int n, float factor)
+BASE_CLONES static void softmax(float *y, const float *x, double lse, int n, float factor)
 {
     for (int c = 0; c < n; c++)
-        y[c] = factor * vm_exp(x[c] - lse);
+        y[c] = factor * vm_exp((float)((double)x[c] - lse));
 }
 
 static void gradient(const task *w, const room *r, int n, double loss)
@@ -161,7 +168,7 @@ static void gradient(const task *w, const room *r, int n, double loss)
         advance(next, beta, r->back.skip, r->l, n);
         beta = next;
         occupancies(r->gamma, r->alpha + (t + 1) * (PAD + n) + PAD, beta, r->l, loss, n, w->factor);
-        softmax(dx, x, (float)r->lse[t], w->vocab, w->factor);
+        softmax(dx, x, r->lse[t], w->vocab, w->factor);
         for (int s = 0; s < n; s++)
             dx[r->ahead.symbol[s]] -= r->gamma[s];
     }

@@ -39,15 +39,23 @@ static inline float row_dot(const float *a, const float *b, int n)
     return sum;
 }
 
-/* ln sum exp(x). NaN or +Inf in x gives NaN, as does a row of -Inf. */
-static inline float row_log_sum_exp(const float *x, int n)
+/* sum exp(x - most) */
+static inline float row_exp_sum(const float *x, int n, float most)
 {
-    float most = row_max(x, n), sum = 0.0f;
+    float sum = 0.0f;
 
 #pragma omp simd reduction(+ : sum)
     for (int i = 0; i < n; i++)
         sum += vm_exp(x[i] - most);
-    return most + logf(sum);
+    return sum;
+}
+
+/* ln sum exp(x). NaN or +Inf in x gives NaN, as does a row of -Inf. */
+static inline float row_log_sum_exp(const float *x, int n)
+{
+    float most = row_max(x, n);
+
+    return most + logf(row_exp_sum(x, n, most));
 }
 
 #endif
