@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # serin-score-text: Kaldi's line, alignment by name, details, modes, comparison, and what is refused.
+# shellcheck source=tests/recipes/tap.sh
 . "${srcdir:-.}/tests/recipes/tap.sh"
 cd "$tap_dir" || exit 1
 
