@@ -11,5 +11,5 @@ done < <(find egs -type f -name '*.pl' | sort)
 command -v shellcheck > /dev/null || { tap_skip "shellcheck" "shellcheck is not installed"; tap_done; }
 while IFS= read -r script; do
   tap_ok "shellcheck $script" shellcheck -x "$script"
-done < <({ find egs tests -type f -name '*.sh'; find . -maxdepth 1 -type f -perm -u+x \( -name demo -o -name check \); echo .ci/run; } | sort)
+done < <({ find egs scripts tests -type f -name '*.sh'; find . -maxdepth 1 -type f -perm -u+x \( -name demo -o -name check \); echo .ci/run; } | sort)
 tap_done
