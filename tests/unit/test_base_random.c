@@ -76,7 +76,8 @@ START_TEST(distributions)
     for (int i = 0; i < n; i++) {
         double u = base_random_uniform(&r, (uint64_t)i), z = base_random_normal(&r, (uint64_t)i);
         int64_t k = base_random_below(&r, (uint64_t)i, 16);
-        ck_assert(u >= 0 && u < 1 && isfinite(z) && k >= 0 && k < 16);
+        if (!(u >= 0 && u < 1 && isfinite(z) && k >= 0 && k < 16))
+            ck_abort_msg("number %d: %g %g %d", i, u, z, (int)k);
         u1 += u / n;
         u2 += u * u / n;
         z1 += z / n;
