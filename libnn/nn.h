@@ -324,7 +324,8 @@ typedef struct nn_file_tensor {
     int         ndim;
     int64_t     shape[NN_FILE_MAX_DIMS];
     int64_t     count;
-    const void *data;
+    size_t      bytes;
+    const void *data;           /* at any byte, aligned or not */
 } nn_file_tensor;
 
 /* safetensors, checked as libnn/store/safetensors.c says. Open keeps the file mapped until close. */
@@ -335,10 +336,14 @@ SERIN_API int  nn_safetensors_count(const nn_safetensors *s);
 SERIN_API const nn_file_tensor *nn_safetensors_at(const nn_safetensors *s, int i);
 SERIN_API const nn_file_tensor *nn_safetensors_find(const nn_safetensors *s, const char *name);
 SERIN_API const char *nn_safetensors_meta(const nn_safetensors *s, const char *key);   /* __metadata__, NULL: absent */
+typedef struct nn_meta { const char *key, *value; } nn_meta;
+SERIN_API int            nn_safetensors_meta_count(const nn_safetensors *s);
+SERIN_API const nn_meta *nn_safetensors_meta_at(const nn_safetensors *s, int i);
 /* Converts F32, F16, BF16, F64 to float [count]; other types are BASE_UNSUPPORTED. */
 SERIN_API base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_error *e);
 
-/* Writing: tensors in any order; the file appears whole or not at all. */
+/* Writing: tensors in any order, data NULL where there are no elements; the file appears whole or not at all. Names and
+ * texts are UTF-8. BASE_VALUE: a name or key appears twice; BASE_IO: too little space, or the system refuses. */
 typedef struct nn_save_tensor {
     const char    *name;
     nn_dtype       dtype;
@@ -346,30 +351,37 @@ typedef struct nn_save_tensor {
     const int64_t *shape;
     const void    *data;
 } nn_save_tensor;
-typedef struct nn_meta { const char *key, *value; } nn_meta;
 SERIN_API base_status nn_safetensors_save(const char *path, const nn_save_tensor *tensors, int n, const nn_meta *meta,
     int n_meta, base_error *e);
 
-/* Parameters to and from safetensors by name. Load wants every parameter unless `partial`; a missing, mismatched or
- * non-finite tensor is an error that names it and both shapes; tensors of the file that no parameter asks for are
- * ignored. */
+/* Parameters to and from safetensors by name; the spellings of published checkpoints are understood: "hubert." or
+ * "bert." in front or not, PyTorch's weight norm old and new, gamma and beta. Load wants every parameter unless
+ * `partial`; BASE_MISSING, BASE_SHAPE, BASE_UNSUPPORTED (an integer dtype) or BASE_VALUE (NaN, Inf) name the tensor and
+ * both shapes, and no parameter has changed then. Tensors that no parameter asks for are ignored. */
 SERIN_API base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *meta, int n_meta, base_error *e);
 SERIN_API base_status nn_params_load(nn_params *p, const char *path, bool partial, base_error *e);
 
-/* A training checkpoint: parameters, moments, average, counters and texts (seed, data position, configuration hash, label names)
- * in one safetensors file. Save writes <dir>/checkpoint-<step>.safetensors, makes it durable, then removes all but the
- * newest `keep`. Load takes the newest that is whole, telling in *step which; a damaged one is passed over with a note
- * in *note (e.g. "checkpoint-30.safetensors: …, using checkpoint-20"). No checkpoint at all: *step = -1, BASE_OK. */
+/* A training checkpoint: parameters, moments, average, counters and texts (seed, data position, configuration hash, label
+ * names) in one safetensors file with checksums. The directory is the caller's alone (base_lock). */
 typedef struct nn_checkpoint {
     nn_params  *params;
     nn_adam    *adam;           /* may be NULL */
     nn_average *average;        /* may be NULL */
-    nn_meta     meta[32];       /* texts; on load the values are filled in, valid until the next load or free */
+    nn_meta     meta[32];       /* keys do not begin with "serin." */
     int         n_meta;
+    char       *texts;          /* of the last load; start with NULL */
 } nn_checkpoint;
+/* Sweeps temporary files of killed processes, writes <dir>/checkpoint-<step>.safetensors, makes it durable, then removes
+ * all but the newest `keep` (>= 1) and those of later steps, which load has passed over. When it fails, the older
+ * files are there as before. */
 SERIN_API base_status nn_checkpoint_save(const nn_checkpoint *c, const char *dir, int64_t step, int keep, base_error *e);
+/* Takes the newest that is whole; *step says which, -1 that dir holds none, or is not there. Fills in the values of the
+ * texts whose keys stand in meta (NULL: the file has none), valid until the next load or free. A damaged file is passed
+ * over and told in note (NULL: not told): `…/checkpoint-30.safetensors: tensor "x": …; using checkpoint-20`.
+ * BASE_FORMAT and the like: none is whole. BASE_MISMATCH, BASE_SHAPE: of another model or optimiser. Nothing has changed
+ * after an error. */
 SERIN_API base_status nn_checkpoint_load(nn_checkpoint *c, const char *dir, int64_t *step, base_error *note, base_error *e);
-SERIN_API void        nn_checkpoint_free(nn_checkpoint *c);
+SERIN_API void        nn_checkpoint_free(nn_checkpoint *c);     /* the texts */
 
 /* A matrix that owns its memory. */
 typedef struct nn_matrix { float *x; int64_t rows; int cols; } nn_matrix;

@@ -1,0 +1,236 @@
+/* Adam (Kingma and Ba 2015) in the five variants that models in use were trained with. At update t, with g the scaled
+ * gradient and lambda the decay, all of them compute
+ *     g += l2 p;  m += (1 - beta1) (g - m);  v = beta2 v + (1 - beta2) g^2;
+ *     p = (p before - size m / (sqrt(v) root + eps)) after
+ * in one pass over the flat arrays, with the coefficients of their column, c1 = 1 - beta1^t and c2 = 1 - beta2^t:
+ *             AdamW           Adam            AdamW, old HF          fairseq             BERT
+ *     l2      0               lambda          0                      0                   0
+ *     before  1 - lr lambda   1               1                      1 - lr lambda       1 - lr lambda
+ *     size    lr / c1         lr / c1         lr sqrt(c2) / c1       lr sqrt(c2) / c1    lr
+ *     root    1 / sqrt(c2)    1 / sqrt(c2)    1                      1                   1
+ *     after   1               1               1 - lr lambda          1                   1
+ * Sources: torch/optim/adam.py and adamw.py, transformers' former AdamW, fairseq/optim/adam.py, and optimization.py of
+ * google-research/bert, whose p -= lr (m / (sqrt(v) + eps) + lambda p) is the form above. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/parallel.h"
+#include "libnn/nn.h"
+
+#define GRAIN 16384
+#define ALIGN 64
+
+/* A stretch of the flat arrays whose rate and decay are one. */
+typedef struct segment {
+    int64_t begin, end;
+    double  rate, decay;
+} segment;
+
+struct nn_adam {
+    nn_adam_kind kind;
+    double       beta1, beta2, eps;
+    float       *p, *g, *m, *v;     /* [n]; p and g belong to the parameters */
+    int64_t      n, steps;
+    segment     *segments;
+    int          n_segments;
+};
+
+bool nn_adam_kind_of(const char *name, nn_adam_kind *kind)
+{
+    static const char *const names[] = { "adamw", "adam", "adamw-hf", "adam-fairseq", "adam-bert" };
+
+    for (int i = 0; i < (int)(sizeof names / sizeof *names); i++)
+        if (!strcmp(names[i], name)) {
+            *kind = (nn_adam_kind)i;
+            return true;
+        }
+    return false;
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------------------ */
+
+static const nn_group *group_of(const nn_adam_options *o, const char *name)
+{
+    const nn_group *best = NULL;
+
+    for (int i = 0; i < o->n_groups; i++) {
+        size_t n = strlen(o->groups[i].prefix);
+        if (!strncmp(name, o->groups[i].prefix, n) && (!best || n > strlen(best->prefix)))
+            best = &o->groups[i];
+    }
+    return best;
+}
+
+static segment segment_of(const nn_adam *a, const nn_adam_options *o, const nn_param *q)
+{
+    const nn_group *group = group_of(o, q->name);
+    segment s = { q->x - a->p, q->x - a->p + q->count, group ? group->rate : 1.0, o->decay };
+
+    if (group && group->decay >= 0)
+        s.decay = group->decay;
+    if (q->ndim < 2 && !o->decay_vectors)
+        s.decay = 0;
+    return s;
+}
+
+static int by_begin(const void *x, const void *y)
+{
+    const segment *a = x, *b = y;
+
+    return (a->begin > b->begin) - (a->begin < b->begin);
+}
+
+/* Neighbours alike become one, with the gap between them: its zeros stay zero. */
+static void resolve(nn_adam *a, const nn_params *p, const nn_adam_options *o)
+{
+    segment *s = a->segments;
+    int n = 0, merged = 0;
+
+    for (int i = 0; i < nn_params_count(p); i++)
+        if (nn_params_at(p, i)->dx)
+            s[n++] = segment_of(a, o, nn_params_at(p, i));
+    qsort(s, (size_t)n, sizeof *s, by_begin);
+    for (int i = 0; i < n; i++)
+        if (merged && s[merged - 1].rate == s[i].rate && s[merged - 1].decay == s[i].decay)
+            s[merged - 1].end = s[i].end;
+        else
+            s[merged++] = s[i];
+    a->n_segments = merged;
+}
+
+/* A group that no parameter belongs to is a misspelt one. */
+static base_status check_group(const nn_params *p, const nn_group *g, base_error *e)
+{
+    if (!(g->rate >= 0 && g->rate < INFINITY && g->decay < INFINITY))
+        return base_fail(e, BASE_VALUE, "optimiser: group \"%s\": rate %g, decay %g", g->prefix, g->rate, g->decay);
+    for (int i = 0; i < nn_params_count(p); i++)
+        if (!strncmp(nn_params_at(p, i)->name, g->prefix, strlen(g->prefix)))
+            return BASE_OK;
+    return base_fail(e, BASE_MISSING, "optimiser: group \"%s\": no parameter's name begins so", g->prefix);
+}
+
+static base_status check_options(const nn_params *p, const nn_adam_options *o, base_error *e)
+{
+    base_status status = BASE_OK;
+
+    if (!(o->beta1 >= 0 && o->beta1 < 1 && o->beta2 >= 0 && o->beta2 < 1))
+        return base_fail(e, BASE_VALUE, "optimiser: betas %g and %g, expected 0 <= beta < 1", o->beta1, o->beta2);
+    if (!(o->eps > 0 && o->eps < INFINITY && o->decay >= 0 && o->decay < INFINITY))
+        return base_fail(e, BASE_VALUE, "optimiser: eps %g, decay %g, expected eps > 0 and decay >= 0", o->eps, o->decay);
+    for (int i = 0; !status && i < o->n_groups; i++)
+        status = check_group(p, &o->groups[i], e);
+    return status;
+}
+
+/* ---- life -------------------------------------------------------------------------------------------------------- */
+
+static float *zeroed(int64_t n)
+{
+    size_t bytes = ((size_t)n * sizeof(float) + ALIGN) / ALIGN * ALIGN;
+    float *x = aligned_alloc(ALIGN, bytes);
+
+    if (x)
+        memset(x, 0, bytes);
+    return x;
+}
+
+nn_adam *nn_adam_new(nn_params *p, const nn_adam_options *o, base_error *e)
+{
+    if (check_options(p, o, e))
+        return NULL;
+    nn_adam *a = calloc(1, sizeof *a);
+    if (a) {
+        *a = (nn_adam){ .kind = o->kind, .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps,
+                        .p = nn_params_values(p), .g = nn_params_grads(p), .n = nn_params_trainable(p) };
+        a->m = zeroed(a->n);
+        a->v = zeroed(a->n);
+        a->segments = calloc((size_t)nn_params_count(p) + 1, sizeof *a->segments);
+    }
+    if (!a || !a->m || !a->v || !a->segments) {
+        base_fail(e, BASE_NO_MEMORY, "optimiser: no memory for the moments of %lld parameters",
+            (long long)nn_params_trainable(p));
+        nn_adam_free(a);
+        return NULL;
+    }
+    resolve(a, p, o);
+    return a;
+}
+
+void nn_adam_free(nn_adam *a)
+{
+    if (!a)
+        return;
+    free(a->segments);
+    free(a->m);
+    free(a->v);
+    free(a);
+}
+
+int64_t *nn_adam_steps(nn_adam *a) { return &a->steps; }
+float *nn_adam_m(nn_adam *a) { return a->m; }
+float *nn_adam_v(nn_adam *a) { return a->v; }
+
+/* ---- the update -------------------------------------------------------------------------------------------------- */
+
+typedef struct coefficients {
+    float scale, l2, new1, beta2, new2, root, eps, before, size, after;
+} coefficients;
+
+static coefficients coefficients_of(const nn_adam *a, double rate, double decay, double scale)
+{
+    double c1 = 1 - pow(a->beta1, (double)a->steps), c2 = 1 - pow(a->beta2, (double)a->steps);
+    double l2 = 0, size = rate / c1, root = 1 / sqrt(c2), before = 1, after = 1, shrink = 1 - rate * decay;
+
+    switch (a->kind) {
+    case NN_ADAMW:
+        before = shrink;
+        break;
+    case NN_ADAM:
+        l2 = decay;
+        break;
+    case NN_ADAMW_HF:
+        size *= sqrt(c2);
+        root = 1;
+        after = shrink;
+        break;
+    case NN_ADAM_FAIRSEQ:
+        size *= sqrt(c2);
+        root = 1;
+        before = shrink;
+        break;
+    case NN_ADAM_BERT:
+        size = rate;
+        root = 1;
+        before = shrink;
+        break;
+    }
+    return (coefficients){ (float)scale, (float)l2, (float)(1 - a->beta1), (float)a->beta2, (float)(1 - a->beta2),
+                           (float)root, (float)a->eps, (float)before, (float)size, (float)after };
+}
+
+BASE_CLONES static void update(float *restrict p, const float *restrict g, float *restrict m, float *restrict v, int64_t n,
+    coefficients c)
+{
+    base_parallel_for(n, GRAIN, i, end)
+        for (; i < end; i++) {
+            float x = g[i] * c.scale + c.l2 * p[i];
+            float mi = m[i] + c.new1 * (x - m[i]);
+            float vi = c.beta2 * v[i] + c.new2 * x * x;
+            m[i] = mi;
+            v[i] = vi;
+            p[i] = (p[i] * c.before - c.size * mi / (sqrtf(vi) * c.root + c.eps)) * c.after;
+        }
+}
+
+void nn_adam_step(nn_adam *a, double rate, double grad_scale)
+{
+    a->steps++;
+    for (int i = 0; i < a->n_segments; i++) {
+        const segment *s = &a->segments[i];
+        if (s->rate > 0)
+            update(a->p + s->begin, a->g + s->begin, a->m + s->begin, a->v + s->begin, s->end - s->begin,
+                coefficients_of(a, rate * s->rate, s->decay, grad_scale));
+    }
+}

@@ -1,0 +1,443 @@
+/* Training checkpoints: <dir>/checkpoint-<step>.safetensors. Parameters stand under their own names, so that any
+ * reader of safetensors finds the model; what belongs to training is named "serin.…". The metadata holds a CRC-32 of
+ * every tensor, and one of the metadata itself; with the format's own checks, a file that was cut or changed anywhere
+ * is known, and by the name of the tensor. A file appears by rename after it is durable, so a process that is killed
+ * at any moment leaves the old files whole, and at worst a temporary one that the next save sweeps away. */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "base/file.h"
+#include "base/parallel.h"
+#include "libnn/store/store.h"
+
+#define OURS      "serin."
+#define LAYOUT    "serin.checkpoint"    /* metadata: version of this layout, */
+#define STEP      "serin.step"
+#define CRC       "serin.crc32."        /* + tensor name: checksum of its bytes, */
+#define META_CRC  "serin.checksum"      /* and of all other keys and texts but "format" */
+
+typedef struct crc_text { char s[9]; } crc_text;
+
+static crc_text crc_print(unsigned long crc)
+{
+    crc_text t;
+
+    snprintf(t.s, sizeof t.s, "%08lx", crc & 0xffffffffu);
+    return t;
+}
+
+static crc_text crc_of_bytes(const void *data, size_t bytes) { return crc_print(crc32_z(0, data, bytes)); }
+
+static unsigned long crc_of_meta(unsigned long crc, const nn_meta *m)
+{
+    if (!strcmp(m->key, META_CRC) || !strcmp(m->key, "format"))
+        return crc;
+    crc = crc32_z(crc, (const Bytef *)m->key, strlen(m->key) + 1);
+    return crc32_z(crc, (const Bytef *)m->value, strlen(m->value) + 1);
+}
+
+/* ---- what a checkpoint is made of -------------------------------------------------------------------------------- */
+
+typedef struct piece {
+    char          *key;         /* CRC and the tensor's name, which tensor.name points to */
+    nn_save_tensor tensor;
+    void          *to;          /* tensor.data, to write to */
+    size_t         bytes;
+    crc_text       crc;
+} piece;
+
+typedef struct pieces {
+    piece *at;
+    int    n;
+} pieces;
+
+static void pieces_free(pieces *l)
+{
+    for (int i = 0; i < l->n; i++)
+        free(l->at[i].key);
+    free(l->at);
+}
+
+/* False: out of memory. */
+static bool add(pieces *l, const char *prefix, const char *name, nn_dtype dtype, int ndim, const int64_t *shape, void *x)
+{
+    piece *q = &l->at[l->n];
+
+    if (asprintf(&q->key, CRC "%s%s", prefix, name) < 0)
+        return false;
+    q->tensor = (nn_save_tensor){ q->key + strlen(CRC), dtype, ndim, shape, x };
+    q->to = x;
+    q->bytes = nn_dtype_size(dtype);
+    for (int d = 0; d < ndim; d++)
+        q->bytes *= (size_t)shape[d];
+    l->n++;
+    return true;
+}
+
+static bool add_parameter(pieces *l, const nn_checkpoint *c, const nn_param *q)
+{
+    int64_t at = q->dx ? q->x - nn_params_values(c->params) : -1;
+    bool good = add(l, "", q->name, NN_F32, q->ndim, q->shape, q->x);
+
+    if (c->adam && at >= 0)
+        good = good && add(l, OURS "adam.m.", q->name, NN_F32, q->ndim, q->shape, nn_adam_m(c->adam) + at) &&
+            add(l, OURS "adam.v.", q->name, NN_F32, q->ndim, q->shape, nn_adam_v(c->adam) + at);
+    if (c->average && at >= 0)
+        good = good && add(l, OURS "average.", q->name, NN_F32, q->ndim, q->shape, nn_average_values(c->average) + at);
+    return good;
+}
+
+static base_status pieces_of(pieces *l, const nn_checkpoint *c, base_error *e)
+{
+    static const int64_t one[] = { 1 };
+    int n = nn_params_count(c->params);
+
+    *l = (pieces){ calloc((size_t)n * 4 + 2, sizeof *l->at), 0 };
+    bool good = l->at != NULL;
+    for (int i = 0; good && i < n; i++)
+        good = add_parameter(l, c, nn_params_at(c->params, i));
+    if (good && c->adam)
+        good = add(l, OURS "adam.steps", "", NN_I64, 1, one, nn_adam_steps(c->adam));
+    if (good && c->average)
+        good = add(l, OURS "average.count", "", NN_I64, 1, one, nn_average_count(c->average));
+    if (good)
+        return BASE_OK;
+    pieces_free(l);
+    return base_fail(e, BASE_NO_MEMORY, "checkpoint: out of memory");
+}
+
+/* ---- the directory ----------------------------------------------------------------------------------------------- */
+
+static char *path_of(const char *dir, int64_t step)
+{
+    char *path;
+
+    return asprintf(&path, "%s/checkpoint-%" PRId64 ".safetensors", dir, step) < 0 ? NULL : path;
+}
+
+/* The step in "checkpoint-<step>.safetensors", -1 for another name; *end is what follows. */
+static int64_t step_of(const char *name, const char **end)
+{
+    static const char before[] = "checkpoint-", behind[] = ".safetensors";
+    char *p;
+
+    if (strncmp(name, before, sizeof before - 1))
+        return -1;
+    name += sizeof before - 1;
+    errno = 0;
+    long long step = strtoll(name, &p, 10);
+    if (*name < '0' || *name > '9' || (*name == '0' && p > name + 1) || errno || strncmp(p, behind, sizeof behind - 1))
+        return -1;
+    *end = p + sizeof behind - 1;
+    return step;
+}
+
+static int falling(const void *x, const void *y)
+{
+    int64_t a = *(const int64_t *)x, b = *(const int64_t *)y;
+
+    return (a < b) - (a > b);
+}
+
+/* The steps of dir's checkpoints, newest first, for free(); a directory that is not there has none. With sweep,
+ * temporary files of processes that are no more are removed. */
+static base_status list_steps(const char *dir, bool sweep, int64_t **steps, int *n, base_error *e)
+{
+    DIR *d = opendir(dir);
+    base_status status = BASE_OK;
+    int room = 0;
+
+    *steps = NULL;
+    *n = 0;
+    if (!d)
+        return errno == ENOENT ? BASE_OK : base_fail_errno(e, "%s", dir);
+    for (struct dirent *entry; !status && (entry = readdir(d));) {
+        const char *end;
+        int64_t step = step_of(entry->d_name, &end);
+        if (step >= 0 && *end && sweep) {
+            char *path = path_of(dir, step);
+            if (path)
+                base_out_sweep(path);
+            free(path);
+        }
+        if (step < 0 || *end)
+            continue;
+        if (*n == room) {
+            room = 2 * room + 16;
+            int64_t *more = realloc(*steps, (size_t)room * sizeof *more);
+            if (!more) {
+                status = base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+                break;
+            }
+            *steps = more;
+        }
+        (*steps)[(*n)++] = step;
+    }
+    closedir(d);
+    if (status)
+        *n = 0;
+    if (*n)
+        qsort(*steps, (size_t)*n, sizeof **steps, falling);
+    return status;
+}
+
+/* Keeps `keep` checkpoints up to `step`, which is on disk now. Later ones are those that load found damaged. */
+static base_status remove_old(const char *dir, int64_t step, int keep, base_error *e)
+{
+    int64_t *steps;
+    int n, kept = 0;
+    base_status status = list_steps(dir, false, &steps, &n, e);
+
+    for (int i = 0; i < n; i++) {
+        if (steps[i] <= step && kept++ < keep)
+            continue;
+        char *path = path_of(dir, steps[i]);
+        if (path)
+            unlink(path);
+        free(path);
+    }
+    free(steps);
+    return status;
+}
+
+/* ---- saving ------------------------------------------------------------------------------------------------------ */
+
+static base_status save_pieces(const nn_checkpoint *c, pieces *l, const char *path, int64_t step, base_error *e)
+{
+    nn_meta *meta = malloc(((size_t)l->n + (size_t)c->n_meta + 3) * sizeof *meta);
+    unsigned long crc = 0;
+    char step_text[24];
+    int n = 0;
+
+    if (!meta)
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
+    snprintf(step_text, sizeof step_text, "%" PRId64, step);
+    meta[n++] = (nn_meta){ LAYOUT, "1" };
+    meta[n++] = (nn_meta){ STEP, step_text };
+    for (int i = 0; i < c->n_meta; i++)
+        meta[n++] = c->meta[i];
+    base_parallel_for_dynamic(l->n, 1, i, end)
+        for (; i < end; i++)
+            l->at[i].crc = crc_of_bytes(l->at[i].to, l->at[i].bytes);
+    for (int i = 0; i < l->n; i++)
+        meta[n++] = (nn_meta){ l->at[i].key, l->at[i].crc.s };
+    for (int i = 0; i < n; i++)
+        crc = crc_of_meta(crc, &meta[i]);
+    crc_text whole = crc_print(crc);
+    meta[n++] = (nn_meta){ META_CRC, whole.s };
+
+    nn_save_tensor *tensors = malloc(((size_t)l->n + 1) * sizeof *tensors);
+    base_status status = tensors ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
+    for (int i = 0; !status && i < l->n; i++)
+        tensors[i] = l->at[i].tensor;
+    if (!status)
+        status = nn_safetensors_save(path, tensors, l->n, meta, n, e);
+    free(tensors);
+    free(meta);
+    return status;
+}
+
+base_status nn_checkpoint_save(const nn_checkpoint *c, const char *dir, int64_t step, int keep, base_error *e)
+{
+    int64_t *steps = NULL;
+    pieces l;
+    int n;
+    base_status status = base_make_dirs(dir, e);
+
+    if (!status)
+        status = list_steps(dir, true, &steps, &n, e);
+    free(steps);
+    if (!status)
+        status = pieces_of(&l, c, e);
+    if (status)
+        return status;
+    char *path = path_of(dir, step);
+    status = path ? save_pieces(c, &l, path, step, e) : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    free(path);
+    pieces_free(&l);
+    return status ? status : remove_old(dir, step, keep, e);
+}
+
+/* ---- loading ----------------------------------------------------------------------------------------------------- */
+
+static base_status check_meta(const nn_safetensors *s, int64_t step, base_error *e)
+{
+    const char *stored = nn_safetensors_meta(s, META_CRC), *said = nn_safetensors_meta(s, STEP);
+    unsigned long crc = 0;
+    char expected[24];
+
+    for (int i = 0; i < nn_safetensors_meta_count(s); i++)
+        crc = crc_of_meta(crc, nn_safetensors_meta_at(s, i));
+    if (!stored || strcmp(stored, crc_print(crc).s))
+        return base_fail(e, BASE_FORMAT, "metadata: checksum %s, found %.40s", crc_print(crc).s, stored ? stored : "none");
+    snprintf(expected, sizeof expected, "%" PRId64, step);
+    if (!said || strcmp(said, expected))
+        return base_fail(e, BASE_FORMAT, "is of step %.40s", said ? said : "unknown");
+    return BASE_OK;
+}
+
+/* Every tensor has a checksum and the bytes it was made of. */
+static base_status check_tensors(const nn_safetensors *s, base_error *e)
+{
+    int n = nn_safetensors_count(s), checked = 0;
+    crc_text *crc = malloc(((size_t)n + 1) * sizeof *crc);
+    base_status status = BASE_OK;
+
+    if (!crc)
+        return base_fail(e, BASE_NO_MEMORY, "out of memory");
+    base_parallel_for_dynamic(n, 1, i, end)
+        for (; i < end; i++)
+            crc[i] = crc_of_bytes(nn_safetensors_at(s, (int)i)->data, nn_safetensors_at(s, (int)i)->bytes);
+    for (int i = 0; !status && i < nn_safetensors_meta_count(s); i++) {
+        const nn_meta *m = nn_safetensors_meta_at(s, i);
+        if (strncmp(m->key, CRC, strlen(CRC)))
+            continue;
+        const nn_file_tensor *t = nn_safetensors_find(s, m->key + strlen(CRC));
+        const char *found = t ? crc[t - nn_safetensors_at(s, 0)].s : "none";
+        if (strcmp(found, m->value))
+            status = base_fail(e, BASE_FORMAT, "tensor \"" NN_NAME "\": checksum %.40s, found %s", m->key + strlen(CRC),
+                m->value, found);
+        checked++;
+    }
+    if (!status && checked != n)
+        status = base_fail(e, BASE_FORMAT, "%d tensors, but %d checksums", n, checked);
+    free(crc);
+    return status;
+}
+
+static base_status check_piece(const nn_safetensors *s, const piece *q, base_error *e)
+{
+    const nn_save_tensor *t = &q->tensor;
+    const nn_file_tensor *f = nn_safetensors_find(s, t->name);
+
+    if (!f)
+        return base_fail(e, BASE_MISMATCH, "no tensor \"%s\": made by another model or optimiser", t->name);
+    if (f->dtype != t->dtype || f->ndim != t->ndim || memcmp(f->shape, t->shape, (size_t)t->ndim * sizeof *t->shape))
+        return base_fail(e, BASE_SHAPE, "tensor \"%s\": %s %s, expected %s %s", t->name, f->dtype_text,
+            nn_shape_print(f->ndim, f->shape).s, nn_dtype_name(t->dtype), nn_shape_print(t->ndim, t->shape).s);
+    return BASE_OK;
+}
+
+/* A whole file that belongs to another model is an error, not a reason to go back to an older file. */
+static base_status check_model(const nn_checkpoint *c, const pieces *l, const nn_safetensors *s, base_error *e)
+{
+    const char *version = nn_safetensors_meta(s, LAYOUT);
+    base_status status = BASE_OK;
+
+    if (!version || strcmp(version, "1"))
+        return base_fail(e, BASE_MISMATCH, "version %.20s of checkpoints, expected 1", version ? version : "unknown");
+    for (int i = 0; !status && i < nn_safetensors_count(s); i++) {
+        const char *name = nn_safetensors_at(s, i)->name;
+        if (strncmp(name, OURS, strlen(OURS)) && !nn_params_find(c->params, name))
+            status = base_fail(e, BASE_MISMATCH, "tensor \"" NN_NAME "\": the model has no such parameter", name);
+    }
+    for (int i = 0; !status && i < l->n; i++)
+        status = check_piece(s, &l->at[i], e);
+    return status;
+}
+
+/* Copies the texts the caller asks for into memory of c. */
+static base_status copy_meta(nn_checkpoint *c, const nn_safetensors *s, base_error *e)
+{
+    size_t total = 1;
+
+    for (int i = 0; i < c->n_meta; i++) {
+        const char *value = nn_safetensors_meta(s, c->meta[i].key);
+        total += value ? strlen(value) + 1 : 0;
+    }
+    char *p = malloc(total);
+    if (!p)
+        return base_fail(e, BASE_NO_MEMORY, "out of memory");
+    nn_checkpoint_free(c);
+    c->texts = p;
+    for (int i = 0; i < c->n_meta; i++) {
+        const char *value = nn_safetensors_meta(s, c->meta[i].key);
+        c->meta[i].value = value ? p : NULL;
+        if (value)
+            p = stpcpy(p, value) + 1;
+    }
+    return BASE_OK;
+}
+
+static base_status load_one(nn_checkpoint *c, const pieces *l, const char *path, int64_t step, bool *whole, base_error *e)
+{
+    nn_safetensors *s = nn_safetensors_open(path, e);
+    base_status status;
+
+    *whole = false;
+    if (!s)
+        return e->status;
+    status = check_meta(s, step, e);
+    if (!status)
+        status = check_tensors(s, e);
+    *whole = !status;
+    if (!status)
+        status = check_model(c, l, s, e);
+    if (!status)
+        status = copy_meta(c, s, e);
+    if (status)
+        base_fail_in(e, "%s", path);
+    for (int i = 0; !status && i < l->n; i++)
+        if (l->at[i].bytes)
+            memcpy(l->at[i].to, nn_safetensors_find(s, l->at[i].tensor.name)->data, l->at[i].bytes);
+    nn_safetensors_close(s);
+    return status;
+}
+
+/* Goes from the newest to the oldest until one is whole. */
+static base_status load_newest(nn_checkpoint *c, const pieces *l, const char *dir, const int64_t *steps, int n,
+    int64_t *step, base_error *note, base_error *e)
+{
+    base_error first = BASE_ERROR_INIT;
+
+    for (int i = 0; i < n; i++) {
+        base_error why = BASE_ERROR_INIT;
+        bool whole = false;
+        char *path = path_of(dir, steps[i]);
+        base_status status = path ? load_one(c, l, path, steps[i], &whole, &why) : BASE_NO_MEMORY;
+        free(path);
+        if (!status) {
+            *step = steps[i];
+            if (first.status)
+                base_fail(note, first.status, "%.800s; using checkpoint-%" PRId64, first.text, steps[i]);
+            return BASE_OK;
+        }
+        if (whole || status == BASE_NO_MEMORY || status == BASE_IO)
+            return base_fail(e, status, "%s", *why.text ? why.text : "checkpoint: out of memory");
+        if (!first.status)
+            first = why;
+    }
+    return base_fail(e, first.status, "%s, and no older checkpoint is whole", first.text);
+}
+
+base_status nn_checkpoint_load(nn_checkpoint *c, const char *dir, int64_t *step, base_error *note, base_error *e)
+{
+    int64_t *steps;
+    pieces l;
+    int n;
+    base_status status = list_steps(dir, false, &steps, &n, e);
+
+    *step = -1;
+    if (!status && n)
+        status = pieces_of(&l, c, e);
+    if (!status && n) {
+        status = load_newest(c, &l, dir, steps, n, step, note, e);
+        pieces_free(&l);
+    }
+    free(steps);
+    return status;
+}
+
+void nn_checkpoint_free(nn_checkpoint *c)
+{
+    free(c->texts);
+    c->texts = NULL;
+    for (int i = 0; i < c->n_meta; i++)
+        c->meta[i].value = NULL;
+}

@@ -1,0 +1,139 @@
+/* Number formats of files, and how each becomes float32. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "libnn/store/store.h"
+
+#define GRAIN 65536
+
+/* In the order of the reference implementation, which sorts a file's tensors from the last of these to the first. */
+static const nn_dtype_row rows[] = {
+    { "BOOL", 8, NN_BOOL },
+    { "F4", 4, NN_DTYPE_OTHER },
+    { "F6_E2M3", 6, NN_DTYPE_OTHER },
+    { "F6_E3M2", 6, NN_DTYPE_OTHER },
+    { "U8", 8, NN_U8 },
+    { "I8", 8, NN_I8 },
+    { "F8_E5M2", 8, NN_DTYPE_OTHER },
+    { "F8_E4M3", 8, NN_DTYPE_OTHER },
+    { "F8_E8M0", 8, NN_DTYPE_OTHER },
+    { "F8_E4M3FNUZ", 8, NN_DTYPE_OTHER },
+    { "F8_E5M2FNUZ", 8, NN_DTYPE_OTHER },
+    { "I16", 16, NN_I16 },
+    { "U16", 16, NN_DTYPE_OTHER },
+    { "F16", 16, NN_F16 },
+    { "BF16", 16, NN_BF16 },
+    { "I32", 32, NN_I32 },
+    { "U32", 32, NN_DTYPE_OTHER },
+    { "F32", 32, NN_F32 },
+    { "C64", 64, NN_DTYPE_OTHER },
+    { "F64", 64, NN_F64 },
+    { "I64", 64, NN_I64 },
+    { "U64", 64, NN_DTYPE_OTHER },
+};
+#define ROWS (int)(sizeof rows / sizeof *rows)
+
+const nn_dtype_row *nn_dtype_find(const char *name)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (!strcmp(rows[i].name, name))
+            return &rows[i];
+    return NULL;
+}
+
+int nn_dtype_rank(nn_dtype d)
+{
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i].dtype == d && d != NN_DTYPE_OTHER)
+            return i;
+    return -1;
+}
+
+const char *nn_dtype_name(nn_dtype d)
+{
+    int i = nn_dtype_rank(d);
+
+    return i < 0 ? "other" : rows[i].name;
+}
+
+size_t nn_dtype_size(nn_dtype d)
+{
+    int i = nn_dtype_rank(d);
+
+    return i < 0 ? 0 : (size_t)rows[i].bits / 8;
+}
+
+/* IEEE binary16. Scaling by 2^112 rebiases the exponent and makes subnormals normal; Inf and NaN keep all ones. */
+static inline float half_to_float(uint16_t h)
+{
+    uint32_t bits = (uint32_t)(h & 0x7fff) << 13, scaled_bits;
+    float f, scaled;
+
+    memcpy(&f, &bits, sizeof f);
+    scaled = f * 0x1p112f;
+    memcpy(&scaled_bits, &scaled, sizeof scaled_bits);
+    bits = (h & 0x7c00) == 0x7c00 ? bits | 0x7f800000u : scaled_bits;
+    bits |= (uint32_t)(h & 0x8000) << 16;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+/* bfloat16 is the upper half of a float. */
+static inline float brain_to_float(uint16_t h)
+{
+    uint32_t bits = (uint32_t)h << 16;
+    float f;
+
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+/* memcpy, because tensors of a file begin at any byte. */
+#define CONVERT(type, expression)                                    \
+    for (int64_t i = 0; i < n; i++) {                                \
+        type value;                                                  \
+        memcpy(&value, from + i * (int64_t)sizeof value, sizeof value); \
+        out[i] = (float)(expression);                                \
+    }                                                                \
+    break
+
+void nn_to_floats(nn_dtype d, const void *data, int64_t first, int64_t n, float *restrict out)
+{
+    const char *restrict from = (const char *)data + (size_t)first * nn_dtype_size(d);
+
+    switch (d) {
+    case NN_F32: CONVERT(float, value);
+    case NN_F16: CONVERT(uint16_t, half_to_float(value));
+    case NN_BF16: CONVERT(uint16_t, brain_to_float(value));
+    case NN_F64: CONVERT(double, value);
+    case NN_I64: CONVERT(int64_t, value);
+    case NN_I32: CONVERT(int32_t, value);
+    case NN_I16: CONVERT(int16_t, value);
+    case NN_I8: CONVERT(int8_t, value);
+    case NN_U8: CONVERT(uint8_t, value);
+    case NN_BOOL: CONVERT(uint8_t, value != 0);
+    case NN_DTYPE_OTHER: break;
+    }
+}
+
+base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_error *e)
+{
+    if (f->dtype != NN_F32 && f->dtype != NN_F16 && f->dtype != NN_BF16 && f->dtype != NN_F64)
+        return base_fail(e, BASE_UNSUPPORTED, "tensor \"" NN_NAME "\": dtype %s, expected F32, F16, BF16 or F64", f->name,
+            f->dtype_text);
+    base_parallel_for(f->count, GRAIN, i, end)
+        nn_to_floats(f->dtype, f->data, i, end - i, out + i);
+    return BASE_OK;
+}
+
+nn_shape_text nn_shape_print(int ndim, const int64_t *shape)
+{
+    nn_shape_text t = { "[" };
+    size_t n = 1;
+
+    for (int d = 0; d < ndim && n < sizeof t.s - 24; d++)
+        n += (size_t)snprintf(t.s + n, sizeof t.s - n, "%s%lld", d ? ", " : "", (long long)shape[d]);
+    snprintf(t.s + n, sizeof t.s - n, "]");
+    return t;
+}
