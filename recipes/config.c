@@ -1,0 +1,180 @@
+/* The keys of a configuration: one list, config.def, makes the struct, its defaults, the options of the programs, what
+ * is saved beside a model, and what a resumed run is compared with. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "recipes/ser.h"
+
+typedef enum kind { INT, FLOAT, BOOL, TEXT, CHOICE } kind;
+typedef enum scope { RESULT, RUN } scope;
+
+typedef struct key {
+    kind        kind;
+    const char *name;       /* the member's: '_' for '-' */
+    size_t      offset;     /* of its value in ser_config */
+    double      least, most;
+    const char *words, *help;
+    scope       scope;
+} key;
+
+static const key keys[] = {
+#define SER_KEY_INT(k, value, least, most, scope, help) { INT, #k, offsetof(ser_config, k), least, most, NULL, help, scope },
+#define SER_KEY_FLOAT(k, value, least, most, scope, help) { FLOAT, #k, offsetof(ser_config, k), least, most, NULL, help, scope },
+#define SER_KEY_BOOL(k, value, scope, help) { BOOL, #k, offsetof(ser_config, k), 0, 1, NULL, help, scope },
+#define SER_KEY_TEXT(k, value, scope, help) { TEXT, #k, offsetof(ser_config, k), 0, 0, NULL, help, scope },
+#define SER_KEY_CHOICE(k, value, words, scope, help) { CHOICE, #k, offsetof(ser_config, k), 0, 0, words, help, scope },
+#include "recipes/config.def"
+};
+enum { N_KEYS = sizeof keys / sizeof *keys, NAME = 40 };
+
+ser_config ser_config_defaults(void)
+{
+    return (ser_config){
+#define SER_KEY_INT(k, value, least, most, scope, help) .k = value,
+#define SER_KEY_FLOAT(k, value, least, most, scope, help) .k = value,
+#define SER_KEY_BOOL(k, value, scope, help) .k = value,
+#define SER_KEY_TEXT(k, value, scope, help) .k = value,
+#define SER_KEY_CHOICE(k, value, words, scope, help) .k = value,
+#include "recipes/config.def"
+    };
+}
+
+bool ser_is(const char *choice, const char *word) { return strcmp(choice, word) == 0; }
+
+/* The name as an option has it. */
+static const char *option_name(const key *k)
+{
+    static char names[N_KEYS][NAME];
+    char *name = names[k - keys];
+
+    for (size_t i = 0; i < NAME - 1 && k->name[i]; i++)
+        name[i] = k->name[i] == '_' ? '-' : k->name[i];
+    return name;
+}
+
+void ser_config_options(ser_config *c, base_options *o)
+{
+    for (const key *k = keys; k < keys + N_KEYS; k++) {
+        void *value = (char *)c + k->offset;
+        const char *name = option_name(k);
+
+        switch (k->kind) {
+        case INT: base_option_int(o, name, value, (int)k->least, (int)k->most, k->help); break;
+        case FLOAT: base_option_float(o, name, value, k->least, k->most, k->help); break;
+        case BOOL: base_option_bool(o, name, value, k->help); break;
+        case TEXT: base_option_text(o, name, value, k->help); break;
+        case CHOICE: base_option_choice(o, name, value, k->words, k->help); break;
+        }
+    }
+}
+
+/* The shortest decimal that reads back as x. */
+static void print_number(double x, FILE *f)
+{
+    char text[40];
+
+    for (int digits = 1; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, x);
+        if (strtod(text, NULL) == x)
+            break;
+    }
+    fputs(text, f);
+}
+
+void ser_config_print(const ser_config *c, bool result_only, FILE *f)
+{
+    for (const key *k = keys; k < keys + N_KEYS; k++) {
+        const void *value = (const char *)c + k->offset;
+
+        if (result_only && k->scope != RESULT)
+            continue;
+        fprintf(f, "%s=", option_name(k));
+        switch (k->kind) {
+        case INT: fprintf(f, "%d", *(const int *)value); break;
+        case FLOAT: print_number(*(const double *)value, f); break;
+        case BOOL: fputs(*(const bool *)value ? "true" : "false", f); break;
+        case TEXT:
+        case CHOICE: fputs(*(const char *const *)value, f); break;
+        }
+        fputc('\n', f);
+    }
+}
+
+base_status ser_config_check(const ser_config *c, base_error *e)
+{
+    tx_normalise_options norm = TX_NORMALISE_NONE;
+    bool own_sizes = !*c->init_model && !*c->model_config;
+
+    if (c->lambda_emotion == 0 && c->lambda_ctc == 0 && c->lambda_gender == 0 && c->lambda_style == 0)
+        return base_fail(e, BASE_VALUE, "lambda-emotion, lambda-ctc, lambda-gender and lambda-style are all 0: nothing to learn");
+    if (own_sizes && c->width % c->heads)
+        return base_fail(e, BASE_VALUE, "width=%d is not a multiple of heads=%d", c->width, c->heads);
+    if (own_sizes && c->width % c->pos_groups)
+        return base_fail(e, BASE_VALUE, "width=%d is not a multiple of pos-groups=%d", c->width, c->pos_groups);
+    if (*c->dev_dir && *c->dev_speakers)
+        return base_fail(e, BASE_VALUE, "dev-dir=%s and dev-speakers=%s: give one of them", c->dev_dir, c->dev_speakers);
+    if (ser_is(c->select, "best") && !*c->dev_dir && !*c->dev_speakers)
+        return base_fail(e, BASE_VALUE, "select=best needs dev-dir or dev-speakers");
+    if (c->patience > 0 && !ser_is(c->select, "best"))
+        return base_fail(e, BASE_VALUE, "patience=%d needs select=best", c->patience);
+    if (ser_is(c->select_by, "ua") && c->lambda_emotion == 0)
+        return base_fail(e, BASE_VALUE, "select-by=ua with lambda-emotion=0");
+    if (ser_is(c->select_by, "wer") && c->lambda_ctc == 0)
+        return base_fail(e, BASE_VALUE, "select-by=wer with lambda-ctc=0");
+    if (c->lambda_emotion == 0 && c->lambda_ctc == 0 && ser_is(c->select, "best"))
+        return base_fail(e, BASE_VALUE, "select=best with neither emotion nor CTC to select by");
+    if (c->gain_db > 0 && !ser_is(c->cmvn, "global"))
+        return base_fail(e, BASE_VALUE, "gain-db=%g needs cmvn=global, not %s", c->gain_db, c->cmvn);
+    if (tx_normalise_parse(&norm, c->text_norm, e))
+        return base_fail_in(e, "text-norm=%s", c->text_norm);
+    return BASE_OK;
+}
+
+/* The next line of *text, n bytes without its end, and *text moves behind it; NULL at the end. */
+static const char *next_line(const char **text, size_t *n)
+{
+    const char *line = *text;
+
+    if (!*line)
+        return NULL;
+    *n = strcspn(line, "\n");
+    *text = line + *n + (line[*n] == '\n');
+    return line;
+}
+
+/* The value of the key that the first n bytes of line hold, or NULL. */
+static const char *lookup(const char *text, const char *line, size_t n, size_t *length)
+{
+    const char *l;
+    size_t m;
+
+    while ((l = next_line(&text, &m)))
+        if (m > n && strncmp(l, line, n) == 0 && l[n] == '=') {
+            *length = m - n - 1;
+            return l + n + 1;
+        }
+    return NULL;
+}
+
+base_status ser_config_agree(const char *before, const char *now, base_error *e)
+{
+    char differ[800] = "";
+    size_t used = 0, n, had = 0;
+    const char *line;
+
+    for (const char *text = now; (line = next_line(&text, &n));) {
+        size_t name = strcspn(line, "=");
+        const char *value = line + name + 1, *old = name < n ? lookup(before, line, name, &had) : "";
+        size_t length = name < n ? n - name - 1 : 0;
+
+        if (name >= n || (old && had == length && strncmp(old, value, had) == 0))
+            continue;
+        if (used < sizeof differ)
+            used += (size_t)snprintf(differ + used, sizeof differ - used, "%s%.*s was %.*s, is %.*s", used ? "; " : "",
+                (int)name, line, old ? (int)had : 6, old ? old : "absent", (int)length, value);
+    }
+    if (used)
+        return base_fail(e, BASE_MISMATCH, "%s", differ);
+    return BASE_OK;
+}

@@ -1,0 +1,134 @@
+/* What the numbers of a model mean: the labels of each task, sorted by name, and where they are kept. */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "recipes/ser.h"
+
+const char *const ser_task_name[SER_TASKS] = { "emotion", "gender", "style" };
+const char *const ser_task_table[SER_TASKS] = { "utt2emo", "utt2gender", "utt2style" };
+
+double ser_lambda(const ser_config *c, ser_task task)
+{
+    return task == SER_EMOTION ? c->lambda_emotion : task == SER_GENDER ? c->lambda_gender : c->lambda_style;
+}
+
+/* Where name stands, or would. */
+static int place(const ser_labels *l, const char *name, bool *there)
+{
+    int low = 0, high = l->n;
+
+    while (low < high) {
+        int middle = (low + high) / 2;
+
+        if (strcmp(l->name[middle], name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *there = low < l->n && strcmp(l->name[low], name) == 0;
+    return low;
+}
+
+int ser_labels_find(const ser_labels *l, const char *name)
+{
+    bool there;
+    int i = place(l, name, &there);
+
+    return there ? i : -1;
+}
+
+base_status ser_labels_add(ser_labels *l, const char *name, base_error *e)
+{
+    bool there;
+    int at = place(l, name, &there);
+    char **grown, *copy;
+
+    if (there)
+        return BASE_OK;
+    grown = realloc(l->name, sizeof *grown * ((size_t)l->n + 1));
+    if (grown)
+        l->name = grown;
+    copy = grown ? strdup(name) : NULL;
+    if (!copy)
+        return base_fail(e, BASE_NO_MEMORY, "labels: out of memory");
+    memmove(l->name + at + 1, l->name + at, sizeof *l->name * (size_t)(l->n - at));
+    l->name[at] = copy;
+    l->n++;
+    return BASE_OK;
+}
+
+void ser_names_free(ser_names *n)
+{
+    for (int t = 0; t < SER_TASKS; t++) {
+        for (int i = 0; i < n->task[t].n; i++)
+            free(n->task[t].name[i]);
+        free(n->task[t].name);
+    }
+    tx_vocab_free(n->vocab);
+    *n = (ser_names){ 0 };
+}
+
+/* ---- labels.json ------------------------------------------------------------------------------------------------- */
+
+char *ser_names_text(const ser_names *n)
+{
+    json_t *all = json_object();
+    char *text;
+
+    for (int t = 0; t < SER_TASKS; t++) {
+        json_t *list = json_array();
+
+        for (int i = 0; i < n->task[t].n; i++)
+            json_array_append_new(list, json_string(n->task[t].name[i]));
+        if (n->task[t].n)
+            json_object_set(all, ser_task_name[t], list);
+        json_decref(list);
+    }
+    text = json_dumps(all, JSON_COMPACT);
+    json_decref(all);
+    return text;
+}
+
+static base_status read_labels(ser_labels *l, const json_t *list, const char *path, const char *task, base_error *e)
+{
+    const json_t *item;
+    size_t i;
+
+    if (!json_is_array(list) || json_array_size(list) == 0)
+        return base_fail(e, BASE_FORMAT, "%s: \"%s\" is not a list of labels", path, task);
+    json_array_foreach(list, i, item) {
+        int had = l->n;
+
+        if (!json_is_string(item))
+            return base_fail(e, BASE_FORMAT, "%s: \"%s\": label %zu is not a string", path, task, i + 1);
+        if (ser_labels_add(l, json_string_value(item), e))
+            return e ? e->status : BASE_NO_MEMORY;
+        if (l->n == had || strcmp(l->name[had], json_string_value(item)) != 0)
+            return base_fail(e, BASE_FORMAT, "%s: \"%s\": label %zu, \"%s\", is not behind the one before it in sorted order",
+                path, task, i + 1, json_string_value(item));
+    }
+    return BASE_OK;
+}
+
+base_status ser_names_read(ser_names *n, const char *path, base_error *e)
+{
+    json_error_t je;
+    json_t *all = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
+    base_status status = BASE_OK;
+
+    *n = (ser_names){ 0 };
+    if (!all)
+        return base_fail(e, base_exists(path) ? BASE_FORMAT : BASE_MISSING, "%s:%d: %s", path, je.line, je.text);
+    for (int t = 0; t < SER_TASKS && !status; t++) {
+        const json_t *list = json_object_get(all, ser_task_name[t]);
+
+        if (list)
+            status = read_labels(&n->task[t], list, path, ser_task_name[t], e);
+    }
+    json_decref(all);
+    if (status)
+        ser_names_free(n);
+    return status;
+}

@@ -1,0 +1,301 @@
+/* ser.h: the system of the paper, built of libnn, libaudio and libtext: what a data directory, a model and a training
+ * run are. The programs in recipes/bin are short mains around it.
+ *
+ * From sound to scores: ser_data (a Kaldi data directory) -> ser_front (features of one utterance) -> ser_features
+ * (of all, in memory or on disk) -> ser_plan (which utterances make a batch) -> ser_batch -> ser_forward on a tape
+ * -> ser_loss, or ser_apply, which hands each utterance's result to whoever wants it. */
+#ifndef SERIN_SER_H
+#define SERIN_SER_H
+
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/options.h"
+#include "libaudio/au.h"
+#include "libnn/nn.h"
+#include "libtext/tx.h"
+
+/* ---- configuration: config.c; the keys are in config.def and docs/config.md ------------------------------------- */
+
+typedef struct ser_config {
+#define SER_KEY_INT(key, value, least, most, scope, help) int key;
+#define SER_KEY_FLOAT(key, value, least, most, scope, help) double key;
+#define SER_KEY_BOOL(key, value, scope, help) bool key;
+#define SER_KEY_TEXT(key, value, scope, help) const char *key;
+#define SER_KEY_CHOICE(key, value, words, scope, help) const char *key;
+#include "recipes/config.def"
+} ser_config;
+
+ser_config ser_config_defaults(void);
+/* Registers every key as an option of a program. */
+void ser_config_options(ser_config *c, base_options *o);
+/* What no range can say: BASE_VALUE when two keys contradict each other, both named. */
+base_status ser_config_check(const ser_config *c, base_error *e);
+/* Every key, "key=value" a line; or only those the weights depend on. A --config file reads it back exactly. */
+void ser_config_print(const ser_config *c, bool result_only, FILE *f);
+/* Two texts of "key=value" lines that must agree: BASE_MISMATCH names each key that does not, with both values. */
+base_status ser_config_agree(const char *before, const char *now, base_error *e);
+
+/* True when a choice holds this word. */
+bool ser_is(const char *choice, const char *word);
+
+/* ---- what the numbers mean: names.c ------------------------------------------------------------------------------ */
+
+typedef enum ser_task { SER_EMOTION, SER_GENDER, SER_STYLE, SER_TASKS } ser_task;
+
+extern const char *const ser_task_name[SER_TASKS];      /* "emotion", "gender", "style" */
+extern const char *const ser_task_table[SER_TASKS];     /* "utt2emo", "utt2gender", "utt2style" */
+double ser_lambda(const ser_config *c, ser_task task);
+
+/* The label of an utterance nobody labelled: its loss is masked. */
+#define SER_UNLABELLED "-"
+
+typedef struct ser_labels {
+    int    n;               /* 0: the model has no such task */
+    char **name;            /* [n] sorted as bytes */
+} ser_labels;
+
+typedef struct ser_names {
+    ser_labels task[SER_TASKS];
+    tx_vocab  *vocab;       /* NULL: the model has no CTC */
+} ser_names;
+
+int  ser_labels_find(const ser_labels *l, const char *name);     /* -1: absent */
+/* Adds a copy of name at its place, unless it is there. */
+base_status ser_labels_add(ser_labels *l, const char *name, base_error *e);
+void ser_names_free(ser_names *n);
+/* labels.json, {"emotion": ["ang", …], …}, and back; text is what the model file carries as well. */
+char       *ser_names_text(const ser_names *n);
+base_status ser_names_read(ser_names *n, const char *path, base_error *e);
+
+/* ---- a data directory: data.c ------------------------------------------------------------------------------------ */
+
+typedef struct ser_utterance {
+    const char *key;
+    const char *speaker;            /* "" without utt2spk */
+    char       *text;               /* normalised; NULL without text */
+    int64_t     source;             /* number in the reader */
+    int         label[SER_TASKS];   /* NN_IGNORE: unlabelled, or the model has no such task */
+    tx_labels   ctc;                /* characters, empty without text */
+} ser_utterance;
+
+/* wav.scp [segments] [text] [utt2spk] [utt2emo] [utt2gender] [utt2style]; every table that is there must have the keys
+ * of wav.scp (or segments), no more and no fewer. */
+typedef struct ser_data {
+    char          *dir;
+    int64_t        n;
+    ser_utterance *utt;             /* [n] in the order of their keys */
+    au_reader     *reader;
+    tx_table       text, utt2spk, task[SER_TASKS];      /* n 0 and path NULL: absent */
+    bool           borrows;         /* made by ser_data_split: the tables and the reader are the other's */
+} ser_data;
+
+ser_data *ser_data_open(const char *dir, double max_seconds, const char *text_norm, base_error *e);
+void      ser_data_free(ser_data *d);
+/* What the tables of the wanted tasks mean: their labels; the vocabulary is read from a file, or built when path is "".
+ * BASE_MISSING when a wanted table is not there. */
+base_status ser_data_names(const ser_data *d, const ser_config *c, ser_names *out, base_error *e);
+/* Labels and characters to numbers. BASE_MISMATCH names file, line and label when the names lack one. Tables that are
+ * absent leave their tasks unlabelled. */
+base_status ser_data_bind(ser_data *d, const ser_names *names, base_error *e);
+/* Moves the speakers' utterances into a new directory; free that one first. BASE_MISSING: nobody is left on one side. */
+ser_data *ser_data_split(ser_data *d, const char *speakers, base_error *e);
+/* Of keys, texts and labels. */
+uint64_t  ser_data_hash(const ser_data *d);
+
+/* ---- what the encoder hears ---------------------------------------------------------------------------------------- */
+
+#define SER_RATE 16000
+
+typedef enum ser_cmvn { SER_CMVN_NONE, SER_CMVN_UTTERANCE, SER_CMVN_GLOBAL } ser_cmvn;
+
+/* What the encoder hears; saved as preprocessor_config.json. */
+typedef struct ser_front_config {
+    bool     conv;          /* waveform, SER_CMVN_NONE or normalised; else log-mel */
+    int      bins, stack;   /* log-mel */
+    ser_cmvn cmvn;
+} ser_front_config;
+
+/* ---- the model: model.c, folder.c -------------------------------------------------------------------------------- */
+
+typedef struct ser_model_config {
+    nn_hubert_config encoder;
+    ser_front_config front;
+    int              head_hidden;   /* columns of the heads' hidden layer; 0: none */
+} ser_model_config;
+
+typedef struct ser_linear { nn_tensor *w, *b; } ser_linear;
+typedef struct ser_head { ser_linear hidden, out; } ser_head;   /* hidden.w NULL: none */
+
+typedef struct ser_model {
+    ser_model_config config;
+    ser_names        names;
+    nn_params       *params;
+    nn_hubert       *encoder;       /* "hubert.": names are Hugging Face's */
+    ser_linear       lm_head;       /* CTC; w NULL: the model has none */
+    ser_head         head[SER_TASKS];
+    nn_tensor       *mean, *scale;  /* [1][cols] of the input, subtracted and multiplied; NULL: not normalised */
+} ser_model;
+
+base_status ser_model_configure(const ser_config *c, ser_model_config *out, base_error *e);
+/* The same from the config.json and preprocessor_config.json of a folder, ours or Hugging Face's. */
+base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e);
+/* Takes the names over (also on failure). freeze_conv: the convolutions get no gradient. Weights are not yet drawn. */
+ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, base_error *e);
+void       ser_model_free(ser_model *m);
+
+/* A folder: config.json (Hugging Face's keys and "serin"), preprocessor_config.json, labels.json, vocab.json,
+ * model.safetensors. Load refuses (BASE_MISMATCH) weights that were saved with other labels or another configuration,
+ * and a folder of another version. */
+base_status ser_model_save(const ser_model *m, const char *dir, base_error *e);
+ser_model  *ser_model_load(const char *dir, base_error *e);
+/* Weights of parameters that exist in both, from a folder of ours or Hugging Face's. */
+base_status ser_model_begin_with(ser_model *m, const char *dir, base_error *e);
+/* Floating-point operations of one forward pass over rows of input, cols wide: 2 for each weight and row it meets. */
+double      ser_model_flop(const ser_model *m, int64_t rows, int cols);
+
+/* ---- features of one utterance: front.c -------------------------------------------------------------------------- */
+
+typedef struct ser_front ser_front;
+/* convolve: NULL, or a model of the convolutional kind that is applied too, so that their output is what gets computed. */
+ser_front *ser_front_new(const ser_front_config *c, const ser_model *convolve, base_error *e);
+void       ser_front_free(ser_front *f);
+int        ser_front_cols(const ser_front *f);
+/* Log-mel [ceil(frames / stack)][bins * stack], the last frame repeated; or the waveform [samples][1]; or convolution
+ * features. Global normalisation is left to the batch. x may be changed. Several threads may compute at once, unless
+ * there are convolutions. */
+base_status ser_front_compute(const ser_front *f, float *x, int64_t n, nn_matrix *out, base_error *e);
+bool        ser_front_parallel(const ser_front *f);
+uint64_t    ser_front_hash(const ser_front *f);     /* of what is computed: the configuration and the convolutions' weights */
+
+/* ---- features of a directory: features.c ------------------------------------------------------------------------- */
+
+/* Variant 0 is the utterance as it is; with speed perturbation 1 and 2 are slower and faster. */
+typedef struct ser_features {
+    int      cols, variants;
+    int64_t  n;             /* utterances */
+    int64_t *rows;          /* [n * variants] */
+    double  *seconds;       /* [n * variants] */
+    float  **x;             /* [n * variants] in memory; NULL: in the cache */
+    char   **file;          /* [n * variants] of the cache; NULL: in memory */
+} ser_features;
+
+/* Utterances first .. first + n - 1 of d. cache_dir "": in memory; else a file for each sound and front, shared by runs.
+ * what: shown as progress, NULL: silent. The message names the utterance. */
+ser_features *ser_features_new(const ser_front *f, const ser_data *d, int64_t first, int64_t n, double speed,
+    const char *cache_dir, const char *what, base_error *e);
+void          ser_features_free(ser_features *f);
+/* Copies [rows][cols] of utterance i (counted from first). */
+base_status   ser_features_copy(const ser_features *f, int64_t i, int variant, float *out, base_error *e);
+/* Mean and 1 / standard deviation of each column over variant 0; a constant column gets 1. */
+base_status   ser_features_moments(const ser_features *f, float *mean, float *scale, base_error *e);
+
+/* ---- batches: batch.c -------------------------------------------------------------------------------------------- */
+
+typedef struct ser_item { int64_t utt; int variant; } ser_item;
+
+/* The utterances of one epoch in the order they are heard; batch i has items batch[i] .. batch[i + 1] - 1. */
+typedef struct ser_plan {
+    ser_item *item;         /* [n] */
+    int64_t   n;
+    int64_t  *batch;        /* [batches + 1] */
+    int64_t   batches;
+} ser_plan;
+
+/* The plan of an epoch, a pure function of seed and epoch; epoch -1: utterances as they are, in order. Each batch has at
+ * most `seconds` of speech, or one utterance. */
+base_status ser_plan_make(ser_plan *p, const ser_features *f, double seconds, int window, uint64_t seed, int64_t epoch,
+    base_error *e);
+void        ser_plan_free(ser_plan *p);
+
+/* What is done to log-mel rows on their way into a batch. */
+typedef struct ser_augment {
+    double gain_db;
+    int    bin_masks, bin_width, time_masks, time_width;
+    uint64_t seed, step;
+} ser_augment;
+
+typedef struct ser_batch {
+    int       n, cols;
+    float    *x;                    /* [begin[n]][cols] */
+    int64_t  *begin;                /* [n + 1] */
+    int      *label[SER_TASKS];     /* [n] */
+    int      *ctc;                  /* characters of all */
+    int64_t  *ctc_begin;            /* [n + 1] */
+    const ser_utterance **utt;      /* [n] */
+    double    seconds;
+    int64_t   most_rows, most_ctc;  /* room in x and ctc */
+    int       most;                 /* room for utterances */
+} ser_batch;
+
+/* Room for every batch of the plan, so that filling never allocates. */
+base_status ser_batch_reserve(ser_batch *b, const ser_data *d, int64_t first, const ser_features *f, const ser_plan *p,
+    base_error *e);
+void        ser_batch_free(ser_batch *b);
+
+/* x of the batch: features of the items, normalised as the model asks, augmented (NULL: not). Items count from utterance
+ * `first` of d, as f does. */
+base_status ser_batch_fill(ser_batch *b, const ser_model *m, const ser_data *d, int64_t first, const ser_features *f,
+    const ser_item *item, int64_t n, const ser_augment *a, base_error *e);
+
+typedef struct ser_outputs {
+    nn_tensor *states;              /* [frames][width] */
+    nn_tensor *ctc;                 /* [frames][vocabulary] logits; NULL: no such part */
+    nn_tensor *pooled;              /* [n][width] mean of the states */
+    nn_tensor *task[SER_TASKS];     /* [n][labels] logits; NULL: no such part */
+} ser_outputs;
+void ser_forward(nn_tape *t, const ser_model *m, const ser_batch *b, ser_outputs *o);
+
+/* How the losses are summed. An update may be made of several batches, so each loss is a sum over this batch's
+ * utterances divided by the weight of all utterances of the update. */
+typedef struct ser_weighting {
+    double lambda[SER_TASKS], ctc;      /* 0: that loss is not computed */
+    double total[SER_TASKS], ctc_total; /* of the update: weight of labelled utterances; utterances */
+    const float *class_weight;          /* [emotions] or NULL */
+    double label_smoothing;
+    nn_ctc_reduction reduction;
+} ser_weighting;
+
+typedef struct ser_losses {
+    nn_tensor *total, *task[SER_TASKS], *ctc;   /* [1][1], before lambda; NULL: not computed */
+} ser_losses;
+void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outputs *o, const ser_weighting *w, ser_losses *l);
+
+/* ---- applying a model: apply.c ----------------------------------------------------------------------------------- */
+
+/* One utterance's results; pointers live until the sink returns. */
+typedef struct ser_result {
+    const float *posterior[SER_TASKS];  /* [labels] probabilities; NULL: no such part */
+    int          best[SER_TASKS];       /* the most probable label, the first of equals */
+    const float *log_probs;             /* [frames][vocabulary]; NULL: no CTC */
+    int64_t      frames;
+} ser_result;
+typedef base_status ser_sink(void *data, const ser_utterance *u, const ser_result *r, base_error *e);
+
+/* Runs the model over the utterances first .. first + f->n - 1 of d, in order, in batches of `seconds`. */
+base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t first, const ser_features *f,
+    double seconds, ser_sink *sink, void *data, base_error *e);
+/* The words a CTC decoder finds: beam 1 is greedy. The caller frees *text. */
+base_status ser_transcribe(const tx_vocab *v, const ser_result *r, int beam, char **text, base_error *e);
+
+typedef struct ser_scores { double ua, wer; } ser_scores;     /* percent; NAN: not measured */
+base_status ser_evaluate(const ser_model *m, nn_tape *t, const ser_data *d, const ser_features *f, double seconds,
+    ser_scores *s, base_error *e);
+
+/* ---- training and decoding --------------------------------------------------------------------------------------- */
+
+/* Trains, resuming by default, and leaves in exp_dir: the model's folder, config (every key), train.tsv, checkpoints/.
+ * *stop becomes non-zero when a signal arrives: the step is finished, a checkpoint written, and BASE_BUSY returned. */
+base_status ser_train(const ser_config *c, const char *data_dir, const char *exp_dir, const volatile int *stop, base_error *e);
+
+typedef struct ser_decode_options {
+    int         beam;
+    double      batch_seconds, max_dur;
+    const char *log_probs;          /* wspecifier; "": not written */
+} ser_decode_options;
+#define SER_DECODE_DEFAULTS { 1, 60.0, 3600.0, "" }
+/* Writes text, utt2emo, … and posteriors of the parts the model has; nothing at all on failure. */
+base_status ser_decode(const char *exp_dir, const char *data_dir, const char *out_dir, const ser_decode_options *o,
+    int64_t *done, base_error *e);
+
+#endif
