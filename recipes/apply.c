@@ -1,0 +1,153 @@
+/* A model applied to utterances: what it hears and what it thinks of them, handed one by one to a sink. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "recipes/score.h"
+#include "recipes/ser.h"
+
+/* Class probabilities and log probabilities of characters of one batch; false: the tape has an error. */
+typedef struct answers { nn_tensor *posterior[SER_TASKS], *log_probs; } answers;
+
+static bool ask(nn_tape *t, const ser_model *m, const ser_batch *b, answers *a)
+{
+    ser_outputs o;
+
+    *a = (answers){ 0 };
+    nn_tape_begin(t, NN_INFER, 0);
+    ser_forward(t, m, b, &o);
+    if (m->lm_head.w)
+        a->log_probs = nn_log_softmax(t, o.ctc);
+    for (int k = 0; k < SER_TASKS; k++)
+        if (m->head[k].out.w)
+            a->posterior[k] = nn_softmax(t, o.task[k]);
+    return !nn_tape_error(t);
+}
+
+static int arg_max(const float *x, int n)
+{
+    int best = 0;
+
+    for (int i = 1; i < n; i++)
+        if (x[i] > x[best])
+            best = i;
+    return best;
+}
+
+static void result_of(const answers *a, int i, ser_result *r)
+{
+    *r = (ser_result){ 0 };
+    for (int k = 0; k < SER_TASKS; k++)
+        if (a->posterior[k]) {
+            r->posterior[k] = a->posterior[k]->x + (int64_t)i * a->posterior[k]->cols;
+            r->best[k] = arg_max(r->posterior[k], a->posterior[k]->cols);
+        }
+    if (a->log_probs) {
+        const int64_t *begin = a->log_probs->seqs->begin;
+
+        r->log_probs = a->log_probs->x + begin[i] * a->log_probs->cols;
+        r->frames = begin[i + 1] - begin[i];
+    }
+}
+
+/* A number that is none would be written as somebody's emotion. */
+static base_status check(const ser_model *m, const ser_utterance *u, const ser_result *r, base_error *e)
+{
+    for (int k = 0; k < SER_TASKS; k++)
+        if (r->posterior[k] && !isfinite(r->posterior[k][0]))
+            return base_fail(e, BASE_VALUE, "utterance \"%s\": the %s is not a number", u->key, ser_task_name[k]);
+    if (r->frames && !isfinite(r->log_probs[tx_vocab_blank(m->names.vocab)]))
+        return base_fail(e, BASE_VALUE, "utterance \"%s\": the characters are not numbers", u->key);
+    return BASE_OK;
+}
+
+base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t first, const ser_features *f,
+    double seconds, ser_sink *sink, void *data, base_error *e)
+{
+    ser_batch b = { 0 };
+    ser_plan p;
+    ser_result r;
+    answers a;
+    base_status status = ser_plan_make(&p, f, seconds, 1, 0, -1, e);
+
+    if (!status)
+        status = ser_batch_reserve(&b, d, first, f, &p, e);
+    for (int64_t i = 0; !status && i < p.batches; i++) {
+        status = ser_batch_fill(&b, m, d, first, f, p.item + p.batch[i], p.batch[i + 1] - p.batch[i], NULL, e);
+        if (!status && !ask(t, m, &b, &a))
+            status = base_fail(e, nn_tape_error(t)->status, "utterances \"%s\" to \"%s\": %s", b.utt[0]->key,
+                b.utt[b.n - 1]->key, nn_tape_error(t)->text);
+        for (int u = 0; u < b.n && !status; u++) {
+            result_of(&a, u, &r);
+            status = check(m, b.utt[u], &r, e);
+            if (!status)
+                status = sink(data, b.utt[u], &r, e);
+        }
+    }
+    ser_batch_free(&b);
+    ser_plan_free(&p);
+    return status;
+}
+
+base_status ser_transcribe(const tx_vocab *v, const ser_result *r, int beam, char **text, base_error *e)
+{
+    nn_beam_options o = { beam, 1, tx_vocab_blank(v) };
+    tx_decode_options plain = TX_DECODE_DEFAULTS;
+    nn_hypothesis h = { 0 };
+    int n = 1, size = tx_vocab_size(v);
+    base_status status = beam > 1 ? nn_ctc_beam(r->log_probs, r->frames, size, &o, &h, &n, e)
+                                  : nn_ctc_greedy(r->log_probs, r->frames, size, o.blank, &h, e);
+
+    *text = NULL;
+    if (!status && !(*text = tx_vocab_decode(v, h.labels, h.n, &plain, e)))
+        status = BASE_NO_MEMORY;
+    nn_hypothesis_free(&h);
+    return status;
+}
+
+/* ---- scores on development data ---------------------------------------------------------------------------------- */
+
+typedef struct tally {
+    const ser_model *model;
+    int64_t         *emotion;       /* [true][recognised] */
+    tx_errors        words;
+} tally;
+
+static base_status count(void *data, const ser_utterance *u, const ser_result *r, base_error *e)
+{
+    tally *y = data;
+    int label = u->label[SER_EMOTION];
+    base_status status = BASE_OK;
+    char *text;
+
+    if (r->posterior[SER_EMOTION] && label != NN_IGNORE)
+        y->emotion[label * y->model->names.task[SER_EMOTION].n + r->best[SER_EMOTION]]++;
+    if (r->log_probs && u->text) {
+        status = ser_transcribe(y->model->names.vocab, r, 1, &text, e);
+        if (!status)
+            status = tx_count_errors(u->text, text, false, TX_UNIT, &y->words, e);
+        free(text);
+    }
+    return status;
+}
+
+base_status ser_evaluate(const ser_model *m, nn_tape *t, const ser_data *d, const ser_features *f, double seconds,
+    ser_scores *s, base_error *e)
+{
+    size_t classes = (size_t)m->names.task[SER_EMOTION].n;
+    tally y = { m, calloc(classes * classes + 1, sizeof *y.emotion), { 0 } };
+    double value[SER_METRICS];
+    base_status status;
+
+    *s = (ser_scores){ NAN, NAN };
+    if (!y.emotion)
+        return base_fail(e, BASE_NO_MEMORY, "evaluation: out of memory");
+    status = ser_apply(m, t, d, 0, f, seconds, count, &y, e);
+    if (!status && classes && d->task[SER_EMOTION].path) {
+        ser_label_metrics(y.emotion, (int)classes, value);
+        s->ua = value[SER_UA];
+    }
+    if (!status && m->names.vocab && d->text.path)
+        s->wer = tx_error_rate(&y.words);
+    free(y.emotion);
+    return status;
+}

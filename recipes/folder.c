@@ -1,0 +1,310 @@
+/* A model's folder: Hugging Face's config.json and preprocessor_config.json with a few keys of ours, labels.json,
+ * vocab.json and model.safetensors. The weights carry the labels, the vocabulary's hash and the configuration's, so a file from
+ * another folder is refused. */
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "recipes/ser.h"
+
+enum { FOLDER_VERSION = 1, HASH_TEXT = 17, DIGITS = 7 };      /* of a float: 0.05 is written as 0.05 */
+
+static const char *const cmvn_word[] = { "none", "utterance", "global" };
+
+/* The paths of a folder; NULL members: out of memory. */
+typedef struct folder { char *config, *preprocessor, *labels, *vocab, *weights; } folder;
+
+static void folder_free(folder *f)
+{
+    free(f->config);
+    free(f->preprocessor);
+    free(f->labels);
+    free(f->vocab);
+    free(f->weights);
+}
+
+static base_status folder_name(folder *f, const char *dir, base_error *e)
+{
+    *f = (folder){ base_path_join(dir, "config.json"), base_path_join(dir, "preprocessor_config.json"),
+        base_path_join(dir, "labels.json"), base_path_join(dir, "vocab.json"), base_path_join(dir, "model.safetensors") };
+    if (f->config && f->preprocessor && f->labels && f->vocab && f->weights)
+        return BASE_OK;
+    folder_free(f);
+    return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
+
+static json_t *ints(const int *x, int n)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < n; i++)
+        json_array_append_new(list, json_integer(x[i]));
+    return list;
+}
+
+static json_t *config_json(const ser_model_config *c)
+{
+    const nn_hubert_config *h = &c->encoder;
+    const nn_encoder_config *n = &h->encoder;
+    json_t *j = json_pack("{s:s, s:[s], s:s, s:s, s:i, s:i, s:i, s:i, s:f, s:b, s:s, s:b, s:b, s:i, s:o, s:o, s:o, s:f, s:f, s:f, s:f, s:f, "
+                     "s:f, s:f, s:i, s:i, s:b, s:f, s:i, s:i, s:f, s:i, s:i, s:i, s:i, s:{s:i, s:i}}",
+        "model_type", "hubert", "architectures", "HubertForCTC", "hidden_act", "gelu", "feat_extract_activation", "gelu",
+        "hidden_size", n->width, "num_hidden_layers", n->layers, "num_attention_heads", n->heads, "intermediate_size", n->inner,
+        "layer_norm_eps", (double)n->eps, "do_stable_layer_norm", n->pre_norm,
+        "feat_extract_norm", h->layer_norm_features ? "layer" : "group", "conv_bias", h->conv_bias,
+        "feat_proj_layer_norm", h->project_norm, "num_feat_extract_layers", h->n_conv, "conv_dim", ints(h->conv_dim, h->n_conv),
+        "conv_kernel", ints(h->conv_kernel, h->n_conv), "conv_stride", ints(h->conv_stride, h->n_conv),
+        "hidden_dropout", (double)n->dropout, "attention_dropout", (double)n->attention_dropout,
+        "activation_dropout", (double)n->activation_dropout, "layerdrop", (double)n->layer_drop,
+        "feat_proj_dropout", (double)h->project_dropout, "final_dropout", (double)h->final_dropout,
+        "initializer_range", (double)n->init, "num_conv_pos_embeddings", h->pos_kernel,
+        "num_conv_pos_embedding_groups", h->pos_groups, "apply_spec_augment", h->spec_augment,
+        "mask_time_prob", (double)h->mask.time_prob, "mask_time_length", h->mask.time_length,
+        "mask_time_min_masks", h->mask.time_min, "mask_feature_prob", (double)h->mask.feature_prob,
+        "mask_feature_length", h->mask.feature_length, "mask_feature_min_masks", h->mask.feature_min,
+        "vocab_size", h->vocab_size, "pad_token_id", h->pad_id,
+        "serin", "version", FOLDER_VERSION, "head_hidden", c->head_hidden);
+
+    if (j && h->mel_bins) {
+        json_object_set_new(j, "serin_front_end", json_string("logmel"));
+        json_object_set_new(j, "mel_bins", json_integer(h->mel_bins));
+        json_object_set_new(j, "mel_stack", json_integer(h->mel_stack));
+    }
+    return j;
+}
+
+static json_t *preprocessor_json(const ser_model_config *c)
+{
+    return json_pack("{s:s, s:i, s:i, s:f, s:b, s:b, s:s}", "feature_extractor_type", "Wav2Vec2FeatureExtractor",
+        "feature_size", 1, "sampling_rate", SER_RATE, "padding_value", 0.0,
+        "do_normalize", c->front.conv && c->front.cmvn != SER_CMVN_NONE,
+        "return_attention_mask", c->encoder.layer_norm_features, "serin_cmvn", cmvn_word[c->front.cmvn]);
+}
+
+/* What both files say, as 16 hexadecimal digits. */
+static base_status hash_config(const ser_model_config *c, char out[HASH_TEXT], base_error *e)
+{
+    json_t *both = json_pack("[o, o]", config_json(c), preprocessor_json(c));
+    char *text = both ? json_dumps(both, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(DIGITS)) : NULL;
+
+    if (text)
+        snprintf(out, HASH_TEXT, "%016" PRIx64, base_hash_text(BASE_HASH_INIT, text));
+    free(text);
+    json_decref(both);
+    return text ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "config.json: out of memory");
+}
+
+static void hash_vocab(const tx_vocab *v, char out[HASH_TEXT])
+{
+    uint64_t h = BASE_HASH_INIT;
+
+    for (int i = 0; v && i < tx_vocab_size(v); i++)
+        h = base_hash_text(base_hash_text(h, tx_vocab_token(v, i)), "\n");
+    snprintf(out, HASH_TEXT, "%016" PRIx64, h);
+}
+
+/* Frees j. */
+static base_status write_json(json_t *j, const char *path, base_error *e)
+{
+    base_out o;
+
+    if (!j)
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
+    if (base_out_open(&o, path, e)) {
+        json_decref(j);
+        return e->status;
+    }
+    json_dumpf(j, o.f, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
+    fputc('\n', o.f);
+    json_decref(j);
+    return base_out_commit(&o, e);      /* which finds what could not be written */
+}
+
+static base_status write_text(const char *text, const char *path, base_error *e)
+{
+    base_out o;
+
+    if (base_out_open(&o, path, e))
+        return e->status;
+    fprintf(o.f, "%s\n", text);
+    return base_out_commit(&o, e);
+}
+
+base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
+{
+    char config[HASH_TEXT], vocab[HASH_TEXT], *labels = ser_names_text(&m->names);
+    folder f;
+    base_status status;
+
+    if (!labels)
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    status = folder_name(&f, dir, e);
+    if (status) {
+        free(labels);
+        return status;
+    }
+    status = base_make_dirs(dir, e);
+    if (!status)
+        status = hash_config(&m->config, config, e);
+    if (!status) {
+        nn_meta meta[] = { { "format", "pt" }, { "serin.version", "1" }, { "serin.config", config }, { "serin.vocab", vocab },
+            { "serin.labels", labels } };
+
+        hash_vocab(m->names.vocab, vocab);
+        status = write_json(config_json(&m->config), f.config, e);
+        if (!status)
+            status = write_json(preprocessor_json(&m->config), f.preprocessor, e);
+        if (!status)
+            status = write_text(labels, f.labels, e);
+        if (!status && m->names.vocab)
+            status = tx_vocab_write(m->names.vocab, f.vocab, e);
+        if (!status)
+            status = nn_params_save(m->params, f.weights, meta, sizeof meta / sizeof *meta, e);
+    }
+    folder_free(&f);
+    free(labels);
+    return status;
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+static json_t *load_json(const char *path, base_error *e)
+{
+    json_error_t je;
+    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
+
+    if (!j)
+        base_fail(e, base_exists(path) ? BASE_FORMAT : BASE_MISSING, "%s:%d: %s", path, je.line, je.text);
+    return j;
+}
+
+static base_status read_preprocessor(const char *path, ser_front_config *f, base_error *e)
+{
+    json_t *j;
+    const char *word = NULL;
+    int rate = SER_RATE, normalize = 1, c = 0;
+
+    f->cmvn = SER_CMVN_UTTERANCE;
+    if (!base_exists(path))
+        return BASE_OK;
+    j = load_json(path, e);
+    if (!j)
+        return e->status;
+    if (json_unpack(j, "{s?i, s?b, s?s}", "sampling_rate", &rate, "do_normalize", &normalize, "serin_cmvn", &word) != 0)
+        base_fail(e, BASE_FORMAT, "%s: sampling_rate, do_normalize or serin_cmvn is not of its kind", path);
+    else if (rate != SER_RATE)
+        base_fail(e, BASE_UNSUPPORTED, "%s: sampling_rate is %d, expected %d", path, rate, SER_RATE);
+    while (word && c < 3 && strcmp(word, cmvn_word[c]) != 0)
+        c++;
+    if (c == 3)
+        base_fail(e, BASE_VALUE, "%s: serin_cmvn is \"%s\", expected none, utterance or global", path, word);
+    else
+        f->cmvn = word ? (ser_cmvn)c : normalize ? SER_CMVN_UTTERANCE : SER_CMVN_NONE;
+    json_decref(j);
+    return e->status;
+}
+
+base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e)
+{
+    folder f;
+
+    if (folder_name(&f, dir, e))
+        return e->status;
+    *out = (ser_model_config){ 0 };
+    if (!nn_hubert_config_read(&out->encoder, f.config, e) && !read_preprocessor(f.preprocessor, &out->front, e)) {
+        out->front.conv = out->encoder.mel_bins == 0;
+        out->front.bins = out->encoder.mel_bins;
+        out->front.stack = out->encoder.mel_stack;
+    }
+    folder_free(&f);
+    return e->status;
+}
+
+/* What only our folders hold. */
+static base_status read_ours(const char *path, ser_model_config *out, base_error *e)
+{
+    json_t *j = load_json(path, e);
+    int version = 0;
+
+    if (!j)
+        return e->status;
+    if (!json_object_get(j, "serin"))
+        base_fail(e, BASE_UNSUPPORTED, "%s: no \"serin\": this is no model of serin-train's", path);
+    else if (json_unpack(j, "{s:{s:i, s:i}}", "serin", "version", &version, "head_hidden", &out->head_hidden) != 0 ||
+             out->head_hidden < 0)
+        base_fail(e, BASE_FORMAT, "%s: \"serin\" lacks version or head_hidden", path);
+    else if (version != FOLDER_VERSION)
+        base_fail(e, BASE_UNSUPPORTED, "%s: version %d, this program reads version %d", path, version, FOLDER_VERSION);
+    json_decref(j);
+    return e->status;
+}
+
+static base_status check_meta(const nn_safetensors *s, const char *path, const char *key, const char *expected, const char *what,
+    base_error *e)
+{
+    const char *found = nn_safetensors_meta(s, key);
+
+    if (found && strcmp(found, expected) == 0)
+        return BASE_OK;
+    return base_fail(e, BASE_MISMATCH, "%s: saved with %s %s, but the folder says %s", path, what, found ? found : "(none)", expected);
+}
+
+static base_status check_weights(const ser_model *m, const char *path, base_error *e)
+{
+    char config[HASH_TEXT], vocab[HASH_TEXT], *labels = ser_names_text(&m->names);
+    nn_safetensors *s = NULL;
+
+    if (!labels)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
+    else if (!hash_config(&m->config, config, e))
+        s = nn_safetensors_open(path, e);
+    if (s) {
+        hash_vocab(m->names.vocab, vocab);
+        if (!check_meta(s, path, "serin.labels", labels, "labels", e) && !check_meta(s, path, "serin.vocab", vocab, "vocabulary", e))
+            check_meta(s, path, "serin.config", config, "configuration", e);
+    }
+    nn_safetensors_close(s);
+    free(labels);
+    return e->status;
+}
+
+ser_model *ser_model_load(const char *dir, base_error *e)
+{
+    ser_model_config c;
+    ser_names names = { 0 };
+    ser_model *m = NULL;
+    folder f;
+
+    if (folder_name(&f, dir, e))
+        return NULL;
+    if (ser_folder_read_config(dir, &c, e) || read_ours(f.config, &c, e) || ser_names_read(&names, f.labels, e))
+        goto done;
+    if (base_exists(f.vocab) && !(names.vocab = tx_vocab_read(f.vocab, NULL, e))) {
+        ser_names_free(&names);
+        goto done;
+    }
+    m = ser_model_new(&c, &names, true, e);
+    if (m && (check_weights(m, f.weights, e) || nn_params_load(m->params, f.weights, false, e))) {
+        ser_model_free(m);
+        m = NULL;
+    }
+done:
+    folder_free(&f);
+    return m;
+}
+
+base_status ser_model_begin_with(ser_model *m, const char *dir, base_error *e)
+{
+    folder f;
+
+    if (folder_name(&f, dir, e))
+        return e->status;
+    nn_params_load(m->params, f.weights, true, e);
+    folder_free(&f);
+    return e->status;
+}

@@ -1,0 +1,250 @@
+/* The model: HuBERT's encoder hears, a CTC head reads its states, and heads for emotion, gender and style read their
+ * mean. Eq. 1 and 5 of the paper. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "recipes/ser.h"
+
+/* ---- configuration ----------------------------------------------------------------------------------------------- */
+
+/* The sizes of all published HuBERTs' convolutions; only their width is a key. */
+static void configure_convolutions(nn_hubert_config *h, int width)
+{
+    static const int kernel[] = { 10, 3, 3, 3, 3, 2, 2 }, stride[] = { 5, 2, 2, 2, 2, 2, 2 };
+
+    h->n_conv = 7;
+    for (int i = 0; i < h->n_conv; i++) {
+        h->conv_dim[i] = width;
+        h->conv_kernel[i] = kernel[i];
+        h->conv_stride[i] = stride[i];
+    }
+}
+
+static void configure_encoder(const ser_config *c, nn_hubert_config *h)
+{
+    bool conv = ser_is(c->front_end, "conv");
+
+    *h = (nn_hubert_config){
+        .encoder = { .width = c->width, .layers = c->layers, .heads = c->heads, .inner = c->inner, .eps = 1e-5f,
+            .pre_norm = c->pre_norm, .dropout = (float)c->dropout, .attention_dropout = (float)c->attention_dropout,
+            .activation_dropout = (float)c->activation_dropout, .layer_drop = (float)c->layer_drop, .init = (float)c->init },
+        .layer_norm_features = c->pre_norm,
+        .conv_bias = c->pre_norm,
+        .project_norm = conv,       /* on log-mel it would remove the level, which tells emotions apart */
+        .project_dropout = (float)c->dropout,
+        .final_dropout = (float)c->head_dropout,
+        .pos_kernel = c->pos_kernel,
+        .pos_groups = c->pos_groups,
+        .spec_augment = c->mask_time_prob > 0 || c->mask_feature_prob > 0,
+        .mask = { (float)c->mask_time_prob, c->mask_time_length, 0, (float)c->mask_feature_prob, c->mask_feature_length, 0 },
+        .vocab_size = 1,            /* until there is a vocabulary */
+        .mel_bins = conv ? 0 : c->bins,
+        .mel_stack = conv ? 0 : c->stack,
+    };
+    configure_convolutions(h, c->conv_width);
+}
+
+base_status ser_model_configure(const ser_config *c, ser_model_config *out, base_error *e)
+{
+    *out = (ser_model_config){ .head_hidden = c->head_hidden };
+    if (*c->init_model) {
+        if (ser_folder_read_config(c->init_model, out, e))
+            return e->status;
+        out->head_hidden = c->head_hidden;
+        return BASE_OK;
+    }
+    if (!*c->model_config)
+        configure_encoder(c, &out->encoder);
+    else if (nn_hubert_config_read(&out->encoder, c->model_config, e))
+        return e->status;
+    out->front.conv = out->encoder.mel_bins == 0;
+    out->front.bins = out->encoder.mel_bins;
+    out->front.stack = out->encoder.mel_stack;
+    out->front.cmvn = ser_is(c->cmvn, "none") ? SER_CMVN_NONE : ser_is(c->cmvn, "utterance") ? SER_CMVN_UTTERANCE
+                                                                                             : SER_CMVN_GLOBAL;
+    return BASE_OK;
+}
+
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
+
+/* name is a scope: "lm_head" declares lm_head.weight [out][in] and lm_head.bias [out]. */
+static ser_linear new_linear(nn_params *p, const char *name, int in, int out, float init)
+{
+    ser_linear l;
+
+    nn_params_push(p, name, 0);
+    l.w = nn_params_add(p, (nn_init){ NN_INIT_NORMAL, init }, "weight", 2, (int64_t[]){ out, in });
+    l.b = nn_params_add(p, (nn_init){ NN_INIT_ZERO, 0 }, "bias", 1, (int64_t[]){ out });
+    nn_params_pop(p);
+    return l;
+}
+
+static ser_head new_head(nn_params *p, const char *name, int in, int hidden, int out, float init)
+{
+    ser_head h = { 0 };
+
+    nn_params_push(p, name, 0);
+    if (hidden)
+        h.hidden = new_linear(p, "hidden", in, hidden, init);
+    h.out = new_linear(p, "out", hidden ? hidden : in, out, init);
+    nn_params_pop(p);
+    return h;
+}
+
+static void declare(ser_model *m, bool freeze_conv)
+{
+    const nn_encoder_config *c = &m->config.encoder.encoder;
+    int cols = m->config.front.bins * m->config.front.stack;
+
+    nn_params_freeze(m->params, "front.");
+    if (freeze_conv)
+        nn_params_freeze(m->params, "hubert.feature_extractor.");
+    if (m->config.front.cmvn == SER_CMVN_GLOBAL && !m->config.front.conv) {
+        m->mean = nn_params_add(m->params, (nn_init){ NN_INIT_ZERO, 0 }, "front.mean", 1, (int64_t[]){ cols });
+        m->scale = nn_params_add(m->params, (nn_init){ NN_INIT_ONE, 0 }, "front.scale", 1, (int64_t[]){ cols });
+    }
+    nn_params_push(m->params, "hubert", 0);
+    m->encoder = nn_hubert_new(m->params, &m->config.encoder);
+    nn_params_pop(m->params);
+    if (m->names.vocab)
+        m->lm_head = new_linear(m->params, "lm_head", c->width, tx_vocab_size(m->names.vocab), c->init);
+    for (int t = 0; t < SER_TASKS; t++)
+        if (m->names.task[t].n)
+            m->head[t] = new_head(m->params, ser_task_name[t], c->width, m->config.head_hidden, m->names.task[t].n, c->init);
+}
+
+ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, base_error *e)
+{
+    ser_model *m = calloc(1, sizeof *m);
+
+    if (m) {
+        m->config = *c;
+        m->names = *names;
+        if (names->vocab) {
+            m->config.encoder.vocab_size = tx_vocab_size(names->vocab);
+            m->config.encoder.pad_id = tx_vocab_blank(names->vocab);
+        }
+        *names = (ser_names){ 0 };
+        m->params = nn_params_new();
+    }
+    if (!m || !m->params) {
+        base_fail(e, BASE_NO_MEMORY, "model: out of memory");
+        ser_names_free(names);
+        ser_model_free(m);
+        return NULL;
+    }
+    declare(m, freeze_conv);
+    if (!m->encoder || nn_params_build(m->params, e)) {
+        base_fail(e, BASE_NO_MEMORY, "model: out of memory");
+        ser_model_free(m);
+        return NULL;
+    }
+    return m;
+}
+
+void ser_model_free(ser_model *m)
+{
+    if (!m)
+        return;
+    nn_hubert_free(m->encoder);
+    nn_params_free(m->params);
+    ser_names_free(&m->names);
+    free(m);
+}
+
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
+
+static nn_tensor *linear(nn_tape *t, const ser_linear *l, nn_tensor *x) { return nn_linear(t, x, l->w, l->b); }
+
+static nn_tensor *head_forward(nn_tape *t, const ser_head *h, nn_tensor *x, float dropout)
+{
+    x = nn_dropout(t, x, dropout, "dropout");
+    if (h->hidden.w)
+        x = nn_dropout(t, nn_tanh(t, linear(t, &h->hidden, x)), dropout, "dropout2");
+    return linear(t, &h->out, x);
+}
+
+void ser_forward(nn_tape *t, const ser_model *m, const ser_batch *b, ser_outputs *o)
+{
+    float dropout = m->config.encoder.final_dropout;
+    nn_tensor *x = nn_input_wrap(t, b->x, b->begin[b->n], b->cols, b->n, b->begin);
+
+    *o = (ser_outputs){ 0 };
+    nn_scope_push(t, "hubert", 0);
+    if (m->config.front.conv && b->cols == 1)
+        x = nn_hubert_features(t, m->encoder, x);
+    o->states = nn_hubert_encode(t, m->encoder, x, -1);
+    nn_scope_pop(t);
+    if (m->lm_head.w)
+        o->ctc = linear(t, &m->lm_head, nn_dropout(t, o->states, dropout, "lm_head.dropout"));
+    o->pooled = nn_mean_pool(t, o->states);
+    for (int k = 0; k < SER_TASKS; k++)
+        if (m->head[k].out.w) {
+            nn_scope_push(t, ser_task_name[k], 0);
+            o->task[k] = head_forward(t, &m->head[k], o->pooled, dropout);
+            nn_scope_pop(t);
+        }
+}
+
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
+
+static nn_tensor *task_loss(nn_tape *t, ser_task k, const ser_batch *b, nn_tensor *logits, const ser_weighting *w)
+{
+    nn_cross_entropy_options o = NN_CROSS_ENTROPY_DEFAULTS;
+
+    o.reduction = NN_SUM;
+    if (k == SER_EMOTION) {
+        o.weight = w->class_weight;
+        o.smoothing = (float)w->label_smoothing;
+    }
+    return nn_scale(t, nn_cross_entropy(t, logits, b->label[k], &o), (float)(1 / w->total[k]));
+}
+
+static nn_tensor *ctc_loss(nn_tape *t, const ser_model *m, const ser_batch *b, nn_tensor *logits, const ser_weighting *w)
+{
+    nn_ctc_options o = NN_CTC_DEFAULTS;
+
+    o.blank = tx_vocab_blank(m->names.vocab);
+    o.reduction = w->reduction;
+    return nn_scale(t, nn_ctc_loss(t, logits, b->ctc, b->ctc_begin, &o, NULL), (float)(b->n / w->ctc_total));
+}
+
+static nn_tensor *add_weighted(nn_tape *t, nn_tensor *sum, nn_tensor *loss, double lambda)
+{
+    loss = nn_scale(t, loss, (float)lambda);
+    return sum ? nn_add(t, sum, loss) : loss;
+}
+
+void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outputs *o, const ser_weighting *w, ser_losses *l)
+{
+    *l = (ser_losses){ 0 };
+    for (int k = 0; k < SER_TASKS; k++)
+        if (o->task[k] && w->lambda[k] > 0 && w->total[k] > 0) {
+            l->task[k] = task_loss(t, (ser_task)k, b, o->task[k], w);
+            l->total = add_weighted(t, l->total, l->task[k], w->lambda[k]);
+        }
+    if (o->ctc && w->ctc > 0) {
+        l->ctc = ctc_loss(t, m, b, o->ctc, w);
+        l->total = add_weighted(t, l->total, l->ctc, w->ctc);
+    }
+}
+
+/* ---- cost -------------------------------------------------------------------------------------------------------- */
+
+double ser_model_flop(const ser_model *m, int64_t rows, int cols)
+{
+    const nn_hubert_config *h = &m->config.encoder;
+    double flop = 0, frames = (double)rows;
+
+    for (int i = 0, in = 1; m->config.front.conv && cols == 1 && i < h->n_conv; in = h->conv_dim[i++]) {
+        frames /= h->conv_stride[i];
+        flop += 2 * frames * in * h->conv_dim[i] * h->conv_kernel[i];
+    }
+    for (int i = 0; i < nn_params_count(m->params); i++) {
+        const nn_param *p = nn_params_at(m->params, i);
+
+        if (p->ndim > 1 && strncmp(p->name, "hubert.feature_extractor.", 25) != 0)
+            flop += 2 * frames * (double)p->count;
+    }
+    return flop;
+}

@@ -1,0 +1,294 @@
+/* Everything a training run needs before its first update. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/parallel.h"
+#include "recipes/train.h"
+
+/* ---- data -------------------------------------------------------------------------------------------------------- */
+
+static base_status open_data(ser_run *r, const char *dir, ser_names *names, base_error *e)
+{
+    const ser_config *c = r->config;
+
+    r->train = ser_data_open(dir, c->max_dur, c->text_norm, e);
+    if (!r->train || ser_data_names(r->train, c, names, e) || ser_data_bind(r->train, names, e))
+        return e->status;
+    if (*c->dev_speakers)
+        r->dev = ser_data_split(r->train, c->dev_speakers, e);
+    else if (*c->dev_dir && (r->dev = ser_data_open(c->dev_dir, c->max_dur, c->text_norm, e)))
+        ser_data_bind(r->dev, names, e);
+    return e->status;
+}
+
+static base_status compute_features(ser_run *r, base_error *e)
+{
+    const ser_config *c = r->config;
+    ser_model *m = r->model;
+    ser_front *front = ser_front_new(&m->config.front, m->config.front.conv && c->freeze_conv ? m : NULL, e);
+
+    if (!front)
+        return e->status;
+    r->train_x = ser_features_new(front, r->train, 0, r->train->n, c->speed, c->cache_dir, "features", e);
+    if (r->train_x && r->dev)
+        r->dev_x = ser_features_new(front, r->dev, 0, r->dev->n, 0, c->cache_dir, "development features", e);
+    if (!e->status && m->mean)
+        ser_features_moments(r->train_x, m->mean->x, m->scale->x, e);
+    ser_front_free(front);
+    return e->status;
+}
+
+/* Frames the CTC of an utterance needs: a label each, and a blank between equal ones. */
+static int64_t frames_needed(const tx_labels *l)
+{
+    int64_t n = l->n;
+
+    for (int i = 1; i < l->n; i++)
+        n += l->label[i] == l->label[i - 1];
+    return n;
+}
+
+/* Such utterances have no CTC loss, and train the other tasks. */
+static void tell_infeasible(const ser_run *r)
+{
+    const ser_model *m = r->model;
+    int64_t n = 0;
+    const char *first = NULL;
+
+    for (int64_t i = 0; m->names.vocab && i < r->train->n; i++) {
+        int64_t rows = r->train_x->rows[i * r->train_x->variants];
+
+        if (m->config.front.conv && r->train_x->cols == 1)
+            rows = nn_hubert_frames(&m->config.encoder, rows);
+        if (frames_needed(&r->train->utt[i].ctc) > rows) {
+            first = first ? first : r->train->utt[i].key;
+            n++;
+        }
+    }
+    if (n)
+        base_warn("%" PRId64 " of %" PRId64 " texts are longer than their frames (first: \"%s\"): no CTC loss for them", n,
+            r->train->n, first);
+}
+
+static void tell_data(const ser_run *r)
+{
+    double seconds = 0;
+
+    for (int64_t i = 0; i < r->train->n; i++)
+        seconds += r->train_x->seconds[i * r->train_x->variants];
+    base_log("%" PRId64 " utterances, %.1f minutes; development: %" PRId64, r->train->n, seconds / 60, r->dev ? r->dev->n : 0);
+    for (int t = 0; t < SER_TASKS; t++) {
+        const ser_labels *l = &r->model->names.task[t];
+        char text[400] = "";
+        size_t used = 0;
+
+        for (int i = 0; i < l->n && used < sizeof text; i++) {
+            int64_t n = 0;
+
+            for (int64_t u = 0; u < r->train->n; u++)
+                n += r->train->utt[u].label[t] == i;
+            used += (size_t)snprintf(text + used, sizeof text - used, " %s %" PRId64, l->name[i], n);
+        }
+        if (l->n)
+            base_log("%s:%s", ser_task_name[t], text);
+    }
+    tell_infeasible(r);
+}
+
+/* ---- model and optimiser ----------------------------------------------------------------------------------------- */
+
+static base_status make_model(ser_run *r, ser_names *names, base_error *e)
+{
+    const ser_config *c = r->config;
+    ser_model_config mc;
+
+    if (ser_model_configure(c, &mc, e)) {
+        ser_names_free(names);
+        return e->status;
+    }
+    r->model = ser_model_new(&mc, names, c->freeze_conv, e);
+    if (!r->model)
+        return e->status;
+    nn_params_init(r->model->params, (uint64_t)c->seed);
+    return *c->init_model ? ser_model_begin_with(r->model, c->init_model, e) : BASE_OK;
+}
+
+static base_status make_optimiser(ser_run *r, base_error *e)
+{
+    const ser_config *c = r->config;
+    nn_group encoder = { "hubert.", c->encoder_rate, -1 };
+    nn_adam_options o = NN_ADAM_DEFAULTS;
+    bool known = nn_adam_kind_of(c->optimiser, &o.kind) && nn_schedule_kind_of(c->schedule, &r->schedule.kind);
+
+    if (!known)
+        return base_fail(e, BASE_VALUE, "optimiser=%s or schedule=%s is unknown", c->optimiser, c->schedule);
+    o.beta1 = c->beta1;
+    o.beta2 = c->beta2;
+    o.eps = c->eps;
+    o.decay = c->decay;
+    o.groups = &encoder;
+    o.n_groups = 1;
+    r->adam = nn_adam_new(r->model->params, &o, e);
+    return e->status;
+}
+
+/* The exponential average forgets with the time constant that the plain one has as its length. */
+static base_status make_average(ser_run *r, base_error *e)
+{
+    double length = fmax(1, r->config->average_share * (double)r->total);
+
+    if (ser_is(r->config->average, "none"))
+        return BASE_OK;
+    r->average_from = ser_is(r->config->average, "last") ? r->total - (int64_t)length : 0;
+    r->average = nn_average_new(r->model->params, ser_is(r->config->average, "ema") ? 1 - 1 / length : 0, e);
+    return e->status;
+}
+
+static void make_schedule(ser_run *r)
+{
+    const ser_config *c = r->config;
+    double total = (double)r->total;
+
+    r->schedule.rate = c->rate;
+    r->schedule.total = r->total;
+    r->schedule.warmup = (int64_t)(c->warmup * total);
+    r->schedule.hold = (int64_t)(c->hold * total);
+    r->schedule.final_rate = r->schedule.kind == NN_POLYNOMIAL ? c->final_rate * c->rate : c->final_rate;
+    r->schedule.power = 1;
+}
+
+static base_status make_weighting(ser_run *r, base_error *e)
+{
+    const ser_config *c = r->config;
+    const int classes = r->model->names.task[SER_EMOTION].n;
+    ser_weighting *w = &r->weighting;
+    int64_t labelled = 0;
+
+    for (int t = 0; t < SER_TASKS; t++)
+        w->lambda[t] = ser_lambda(c, (ser_task)t);
+    w->ctc = c->lambda_ctc;
+    w->label_smoothing = c->label_smoothing;
+    w->reduction = ser_is(c->ctc_reduction, "label") ? NN_CTC_MEAN : NN_CTC_MEAN_UTTERANCE;
+    if (!classes || !ser_is(c->class_weights, "balanced"))
+        return BASE_OK;
+    r->class_weight = calloc((size_t)classes, sizeof *r->class_weight);
+    if (!r->class_weight)
+        return base_fail(e, BASE_NO_MEMORY, "class weights: out of memory");
+    for (int64_t i = 0; i < r->train->n; i++)
+        if (r->train->utt[i].label[SER_EMOTION] != NN_IGNORE) {
+            r->class_weight[r->train->utt[i].label[SER_EMOTION]]++;
+            labelled++;
+        }
+    for (int i = 0; i < classes; i++)   /* a class that only the development speakers have weighs nothing */
+        r->class_weight[i] = r->class_weight[i] > 0 ? (float)labelled / ((float)classes * r->class_weight[i]) : 0;
+    w->class_weight = r->class_weight;
+    return BASE_OK;
+}
+
+/* ---- the course of the run --------------------------------------------------------------------------------------- */
+
+/* Plans are pure functions of the epoch, so the number of updates is known before the first. */
+static base_status count_updates(ser_run *r, base_error *e)
+{
+    const ser_config *c = r->config;
+
+    r->epoch_begin = calloc((size_t)c->epochs + 1, sizeof *r->epoch_begin);
+    if (!r->epoch_begin)
+        return base_fail(e, BASE_NO_MEMORY, "epochs: out of memory");
+    for (r->epochs = 0; r->epochs < c->epochs && (!c->max_updates || r->total < c->max_updates); r->epochs++) {
+        if (ser_plan_make(&r->plan, r->train_x, c->batch_seconds, c->shuffle_window, (uint64_t)c->seed, r->epochs, e))
+            return e->status;
+        r->total += base_blocks(r->plan.batches, c->accumulate);
+        r->epoch_begin[r->epochs + 1] = r->total;
+        ser_plan_free(&r->plan);
+    }
+    r->planned = -1;
+    if (c->max_updates)
+        r->total = base_min_i64(r->total, c->max_updates);
+    return BASE_OK;
+}
+
+/* Two texts of key=value lines: what the weights depend on, and what their last bits depend on. */
+static base_status make_fingerprint(ser_run *r, base_error *e)
+{
+    size_t n;
+    bool good;
+    FILE *f = open_memstream(&r->fingerprint, &n), *g = f ? open_memstream(&r->machine, &n) : NULL;
+    char *labels = ser_names_text(&r->model->names);
+    bool ok = f && g && labels;
+
+    if (ok) {
+        ser_config_print(r->config, true, f);
+        fprintf(f, "labels=%s\n", labels);
+        fprintf(f, "vocabulary-size=%d\n", r->model->config.encoder.vocab_size);
+        fprintf(f, "training-data=%016" PRIx64 "\n", ser_data_hash(r->train));
+        fprintf(f, "development-data=%016" PRIx64 "\n", r->dev ? ser_data_hash(r->dev) : 0);
+        fprintf(g, "threads=%d\nBLAS=%s\n", base_threads(), nn_blas(&good));
+    }
+    free(labels);
+    ok = (!f || fclose(f) == 0) && (!g || fclose(g) == 0) && ok;
+    return ok ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", r->dir);
+}
+
+static base_status open_folder(ser_run *r, base_error *e)
+{
+    char *lock = base_path_join(r->dir, "lock");
+
+    r->checkpoints = base_path_join(r->dir, "checkpoints");
+    r->log = base_path_join(r->dir, "train.tsv");
+    r->fingerprint_path = base_path_join(r->dir, "fingerprint");
+    if (!lock || !r->checkpoints || !r->log || !r->fingerprint_path)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", r->dir);
+    else if (!base_make_dirs(r->checkpoints, e))
+        base_lock(lock, &r->lock, e);
+    free(lock);
+    return e->status;
+}
+
+base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, const char *exp_dir, base_error *e)
+{
+    ser_names names = { 0 };
+
+    *r = (ser_run){ .config = c, .dir = exp_dir, .lock = -1, .planned = -1, .best = -INFINITY };
+    if (ser_config_check(c, e) || open_data(r, data_dir, &names, e)) {
+        ser_names_free(&names);
+        return e->status;
+    }
+    if (make_model(r, &names, e) || open_folder(r, e) || compute_features(r, e))
+        return e->status;
+    tell_data(r);
+    if (make_optimiser(r, e) || make_weighting(r, e) || count_updates(r, e) || make_fingerprint(r, e))
+        return e->status;
+    make_schedule(r);
+    if (make_average(r, e))
+        return e->status;
+    r->tape = nn_tape_new(&(nn_tape_options){ .seed = (uint64_t)c->seed }, e);
+    return e->status;
+}
+
+void ser_run_close(ser_run *r)
+{
+    nn_tape_free(r->tape);
+    nn_average_free(r->average);
+    nn_adam_free(r->adam);
+    ser_features_free(r->train_x);
+    ser_features_free(r->dev_x);
+    ser_model_free(r->model);
+    ser_data_free(r->dev);
+    ser_data_free(r->train);
+    ser_plan_free(&r->plan);
+    ser_batch_free(&r->batch);
+    free(r->epoch_begin);
+    free(r->class_weight);
+    free(r->fingerprint);
+    free(r->machine);
+    free(r->checkpoints);
+    free(r->log);
+    free(r->fingerprint_path);
+    if (r->lock >= 0)
+        base_unlock(r->lock);
+}

@@ -1,0 +1,323 @@
+/* The training loop: updates, evaluation at the end of epochs, checkpoints, and the model that is kept. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "recipes/train.h"
+
+enum { MOST_BATCHES = 1 << 16 };        /* of an update; keeps the random numbers of updates apart */
+static const double checkpoint_seconds = 60;
+
+/* ---- one update -------------------------------------------------------------------------------------------------- */
+
+static void weigh(ser_run *r, const ser_item *item, int64_t n)
+{
+    ser_weighting *w = &r->weighting;
+
+    memset(w->total, 0, sizeof w->total);
+    w->ctc_total = (double)n;
+    for (int64_t i = 0; i < n; i++) {
+        const ser_utterance *u = &r->train->utt[item[i].utt];
+
+        for (int t = 0; t < SER_TASKS; t++)
+            if (u->label[t] != NN_IGNORE)
+                w->total[t] += t == SER_EMOTION && w->class_weight ? w->class_weight[u->label[t]] : 1;
+    }
+}
+
+static base_status fill(ser_run *r, const ser_item *item, int64_t n, base_error *e)
+{
+    const ser_config *c = r->config;
+    ser_augment a = { c->gain_db, c->bin_masks, c->bin_width, c->time_masks, c->time_width, (uint64_t)c->seed, (uint64_t)r->step };
+
+    return ser_batch_fill(&r->batch, r->model, r->train, 0, r->train_x, item, n, &a, e);
+}
+
+/* The loss of the batch's utterances by themselves, to name the ones whose loss is none. */
+static base_status blame(ser_run *r, const ser_item *item, int64_t n, base_error *e)
+{
+    char names[600] = "";
+    size_t used = 0;
+    ser_outputs o;
+    ser_losses l;
+
+    for (int64_t i = 0; i < n && used < sizeof names; i++) {
+        if (fill(r, item + i, 1, e))
+            return e->status;
+        nn_tape_begin(r->tape, NN_INFER, 0);
+        ser_forward(r->tape, r->model, &r->batch, &o);
+        ser_loss(r->tape, r->model, &r->batch, &o, &r->weighting, &l);
+        if (!l.total || !isfinite(l.total->x[0]))
+            used += (size_t)snprintf(names + used, sizeof names - used, " \"%s\"", r->batch.utt[0]->key);
+    }
+    if (!used)
+        snprintf(names, sizeof names, " none by itself; the first of the batch is \"%s\"", r->train->utt[item[0].utt].key);
+    return base_fail(e, BASE_VALUE, "update %" PRId64 ": the loss is not a number; utterances at fault:%s; the newest checkpoint "
+        "is from before (a smaller rate or clip may help)", r->step + 1, names);
+}
+
+static void add_loss(double *sum, const nn_tensor *loss)
+{
+    if (loss)
+        *sum += loss->x[0];
+}
+
+static base_status forward_backward(ser_run *r, const ser_item *item, int64_t n, int64_t which, ser_sums *sums, base_error *e)
+{
+    ser_outputs o;
+    ser_losses l;
+
+    if (fill(r, item, n, e))
+        return e->status;
+    nn_tape_begin(r->tape, NN_TRAIN, (uint64_t)r->step * MOST_BATCHES + (uint64_t)which);
+    ser_forward(r->tape, r->model, &r->batch, &o);
+    ser_loss(r->tape, r->model, &r->batch, &o, &r->weighting, &l);
+    if (nn_tape_error(r->tape))
+        return base_fail(e, nn_tape_error(r->tape)->status, "update %" PRId64 ", utterances \"%s\" and %d more: %s", r->step + 1,
+            r->batch.utt[0]->key, r->batch.n - 1, nn_tape_error(r->tape)->text);
+    if (!l.total)       /* nobody here is labelled */
+        return BASE_OK;
+    if (!isfinite(l.total->x[0]))
+        return blame(r, item, n, e);
+    add_loss(&sums->total, l.total);
+    add_loss(&sums->ctc, l.ctc);
+    for (int t = 0; t < SER_TASKS; t++)
+        add_loss(&sums->task[t], l.task[t]);
+    r->speech += r->batch.seconds;
+    if (nn_tape_backward(r->tape, l.total))
+        return base_fail(e, nn_tape_error(r->tape)->status, "update %" PRId64 ": %s", r->step + 1, nn_tape_error(r->tape)->text);
+    return BASE_OK;
+}
+
+/* Update number r->step, whose batches are the plan's first .. first + n - 1. */
+static base_status update(ser_run *r, int64_t first, int64_t n, ser_sums *sums, base_error *e)
+{
+    const ser_plan *p = &r->plan;
+    const ser_config *c = r->config;
+    double norm;
+
+    weigh(r, p->item + p->batch[first], p->batch[first + n] - p->batch[first]);
+    nn_params_zero_grads(r->model->params);
+    for (int64_t i = first; i < first + n; i++)
+        if (forward_backward(r, p->item + p->batch[i], p->batch[i + 1] - p->batch[i], i - first, sums, e))
+            return e->status;
+    norm = nn_grad_norm(r->model->params);
+    if (!isfinite(norm))
+        return base_fail(e, BASE_VALUE, "update %" PRId64 ": the gradients are not numbers; first utterance of the batch: \"%s\"",
+            r->step + 1, r->batch.utt[0]->key);
+    nn_adam_step(r->adam, nn_schedule_rate(&r->schedule, r->step), c->clip > 0 ? nn_clip_factor(norm, c->clip) : 1);
+    if (r->average && r->step >= r->average_from)
+        nn_average_add(r->average);
+    sums->updates = 1;
+    return BASE_OK;
+}
+
+static void add_sums(ser_sums *sum, const ser_sums *one)
+{
+    sum->total += one->total;
+    sum->ctc += one->ctc;
+    for (int t = 0; t < SER_TASKS; t++)
+        sum->task[t] += one->task[t];
+    sum->updates += one->updates;
+}
+
+/* ---- choosing the model ------------------------------------------------------------------------------------------ */
+
+/* Exchanges the weights for those the model will have; again: back. */
+static void swap_average(ser_run *r)
+{
+    if (r->average && *nn_average_count(r->average) > 0)
+        nn_average_swap(r->average);
+}
+
+static bool by_ua(const ser_config *c) { return ser_is(c->select_by, "auto") ? c->lambda_emotion > 0 : ser_is(c->select_by, "ua"); }
+
+/* Keeps the model when it is better than all before. */
+static base_status compare(ser_run *r, const ser_scores *s, base_error *e)
+{
+    double score = by_ua(r->config) ? s->ua : -s->wer;
+
+    if (!isfinite(score))
+        return base_fail(e, BASE_MISSING, "%s: select=best, but the development data have no %s", r->dev->dir,
+            by_ua(r->config) ? "emotions" : "texts");
+    if (score <= r->best) {
+        r->worse++;
+        return BASE_OK;
+    }
+    r->best = score;
+    r->best_step = r->step;
+    r->worse = 0;
+    return ser_model_save(r->model, r->dir, e);
+}
+
+static base_status end_epoch(ser_run *r, int64_t epoch, base_error *e)
+{
+    const ser_config *c = r->config;
+    ser_scores s = { NAN, NAN };
+    double rate = nn_schedule_rate(&r->schedule, r->step - 1);
+    base_status status = BASE_OK;
+
+    if (r->dev && ((epoch + 1) % c->eval_every == 0 || r->step == r->total)) {
+        swap_average(r);
+        status = ser_evaluate(r->model, r->tape, r->dev, r->dev_x, c->batch_seconds, &s, e);
+        if (!status && ser_is(c->select, "best"))
+            status = compare(r, &s, e);
+        swap_average(r);
+        base_progress_clear();
+        if (!status)
+            base_log("epoch %" PRId64 ": loss %.3f, development UA %.1f WER %.1f%s", epoch + 1, r->sums.total / r->sums.updates,
+                s.ua, s.wer, r->best_step == r->step ? ", the best so far" : "");
+    }
+    return status ? status : ser_run_log(r, &s, rate, e);
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------------------- */
+
+static base_status enter_epoch(ser_run *r, int64_t epoch, base_error *e)
+{
+    const ser_config *c = r->config;
+
+    if (r->planned == epoch)
+        return BASE_OK;
+    ser_plan_free(&r->plan);
+    if (ser_plan_make(&r->plan, r->train_x, c->batch_seconds, c->shuffle_window, (uint64_t)c->seed, epoch, e))
+        return e->status;
+    r->planned = epoch;
+    return ser_batch_reserve(&r->batch, r->train, 0, r->train_x, &r->plan, e);
+}
+
+static base_status next_update(ser_run *r, base_progress *p, base_error *e)
+{
+    int64_t epoch = ser_run_epoch(r, r->step), first;
+    double began = base_seconds();
+    ser_sums sums = { 0 };
+
+    if (enter_epoch(r, epoch, e))
+        return e->status;
+    first = (r->step - r->epoch_begin[epoch]) * r->config->accumulate;
+    if (update(r, first, base_min_i64(r->config->accumulate, r->plan.batches - first), &sums, e))
+        return e->status;
+    r->step++;
+    r->seconds += base_seconds() - began;
+    add_sums(&r->sums, &sums);
+    base_progress_step(p, (double)r->step, "epoch %" PRId64 ", loss %.3f, rate %.2g, real time x %.0f", epoch + 1,
+        r->sums.total / r->sums.updates, nn_schedule_rate(&r->schedule, r->step - 1), r->speech / r->seconds);
+    return r->step == r->epoch_begin[epoch + 1] || r->step == r->total ? end_epoch(r, epoch, e) : BASE_OK;
+}
+
+static bool is_finished(const ser_run *r)
+{
+    return r->step >= r->total || (r->config->patience > 0 && r->worse >= r->config->patience);
+}
+
+static base_status loop(ser_run *r, base_error *e)
+{
+    const int every = r->config->checkpoint_every;
+    double saved = base_seconds();
+    base_progress p;
+
+    base_progress_begin(&p, "training", "updates", (double)r->step, (double)r->total);
+    while (!is_finished(r) && !*r->stop) {
+        if (next_update(r, &p, e))
+            return e->status;
+        if (every ? r->step % every == 0 : base_seconds() - saved > checkpoint_seconds) {
+            if (ser_run_checkpoint(r, e))
+                return e->status;
+            saved = base_seconds();
+        }
+    }
+    base_progress_end(&p, "%s", *r->stop ? "stopped" : "done");
+    return ser_run_checkpoint(r, e);
+}
+
+static base_status finish(ser_run *r, base_error *e)
+{
+    base_status status;
+
+    if (ser_is(r->config->select, "best")) {
+        base_log("the model is that of update %" PRId64 ", %s %.2f", r->best_step, by_ua(r->config) ? "UA" : "WER", fabs(r->best));
+        return BASE_OK;
+    }
+    swap_average(r);
+    status = ser_model_save(r->model, r->dir, e);
+    swap_average(r);
+    return status;
+}
+
+static void tell_machine(void)
+{
+    bool good;
+    const char *blas = nn_blas(&good);
+
+    if (good)
+        base_log("%d threads, %s", base_threads(), blas);
+    else
+        base_warn("%d threads, %s: slow beside OpenMP; install libopenblas0-openmp", base_threads(), blas);
+}
+
+/* Useful work: products of weights, three times a forward pass. */
+static void tell_speed(const ser_run *r, double speech_before, double seconds_before)
+{
+    double speech = r->speech - speech_before, seconds = r->seconds - seconds_before, rows = 0, all = 0;
+
+    for (int64_t i = 0; i < r->train->n; i++) {
+        rows += (double)r->train_x->rows[i * r->train_x->variants];
+        all += r->train_x->seconds[i * r->train_x->variants];
+    }
+    base_log("%d threads, %.1f s of updates, %.0f times real time, %.1f GFLOP/s, peak memory %.0f MiB", base_threads(), seconds,
+        speech / fmax(seconds, 1e-9),
+        3e-9 * ser_model_flop(r->model, (int64_t)rows, r->train_x->cols) * speech / all / fmax(seconds, 1e-9),
+        (double)base_memory_peak() / (1 << 20));
+}
+
+static base_status write_config(const ser_run *r, base_error *e)
+{
+    char *path = base_path_join(r->dir, "config");
+    base_out o;
+
+    if (!path)
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", r->dir);
+    if (!base_out_open(&o, path, e)) {
+        ser_config_print(r->config, false, o.f);
+        base_out_commit(&o, e);
+    }
+    free(path);
+    return e->status;
+}
+
+base_status ser_train(const ser_config *c, const char *data_dir, const char *exp_dir, const volatile int *stop, base_error *e)
+{
+    ser_run r;
+    double speech = 0, seconds = 0;
+    base_status status;
+
+    tell_machine();
+    status = ser_run_open(&r, c, data_dir, exp_dir, e);
+    r.stop = stop;
+    if (!status)
+        status = ser_run_resume(&r, e);
+    if (!status)
+        status = write_config(&r, e);
+    if (!status) {
+        speech = r.speech;
+        seconds = r.seconds;
+        base_log("%" PRId64 " parameters, %" PRId64 " epochs, %" PRId64 " updates", nn_params_trainable(r.model->params), r.epochs,
+            r.total);
+        status = loop(&r, e);
+    }
+    if (!status && !is_finished(&r))
+        status = base_fail(e, BASE_BUSY, "stopped after update %" PRId64 " of %" PRId64 "; the same command goes on from there",
+            r.step, r.total);
+    if (!status)
+        status = finish(&r, e);
+    if (!status)
+        tell_speed(&r, speech, seconds);
+    ser_run_close(&r);
+    return status;
+}

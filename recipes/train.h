@@ -1,0 +1,57 @@
+/* Inside serin-train: a training run. setup.c makes one, train.c runs it, state.c keeps it on disk. */
+#ifndef SERIN_SER_TRAIN_H
+#define SERIN_SER_TRAIN_H
+
+#include "recipes/ser.h"
+
+/* Losses of the updates since the last line of train.tsv; part of a checkpoint. */
+typedef struct ser_sums {
+    double total, task[SER_TASKS], ctc;
+    double updates;
+} ser_sums;
+
+typedef struct ser_run {
+    const ser_config   *config;
+    const volatile int *stop;
+    const char         *dir;                        /* of the experiment, and in it: */
+    char               *checkpoints, *log, *fingerprint_path;
+    int                 lock;
+
+    ser_data      *train, *dev;                     /* dev NULL: nothing to evaluate on */
+    ser_features  *train_x, *dev_x;
+    ser_model     *model;
+    nn_tape       *tape;
+    nn_adam       *adam;
+    nn_average    *average;                         /* NULL: none */
+    int64_t        average_from;                    /* the first update that counts */
+    nn_schedule    schedule;
+    ser_weighting  weighting;                       /* but for the totals, which each update has its own of */
+    float         *class_weight;
+
+    ser_plan  plan;                                 /* of epoch `planned` */
+    int64_t   planned;
+    ser_batch batch;
+    int64_t   epochs, *epoch_begin;                 /* [epochs + 1] the update each epoch begins with */
+    int64_t   total;                                /* updates of the whole run */
+
+    char     *fingerprint, *machine;                /* what a resumed run must agree on, and should */
+    int64_t   step;                                 /* updates done */
+    ser_sums  sums;
+    double    best;                                 /* score of the selected model; higher is better; -INFINITY: none yet */
+    int64_t   best_step, worse;                     /* evaluations since then that were not better */
+    double    seconds, speech;                      /* spent on updates so far; of audio they heard */
+} ser_run;
+
+/* setup.c: opens and computes everything a run needs, up to its first update. Whatever happens, ser_run_close. */
+base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, const char *exp_dir, base_error *e);
+void        ser_run_close(ser_run *r);
+
+/* state.c: goes on where the newest checkpoint is; refuses one that was begun with another configuration or data. */
+base_status ser_run_resume(ser_run *r, base_error *e);
+base_status ser_run_checkpoint(const ser_run *r, base_error *e);
+/* The epoch, from 0, that update number `step` belongs to. */
+int64_t ser_run_epoch(const ser_run *r, int64_t step);
+/* A line of train.tsv. */
+base_status ser_run_log(ser_run *r, const ser_scores *dev, double rate, base_error *e);
+
+#endif
