@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Installs into an empty folder and uses what is there as a stranger would: headers, programs, pkg-config, and the program
+# that docs/tutorial.md builds up. Uninstalling leaves no file.
+# shellcheck disable=SC2016
+# shellcheck source=tests/recipes/tap.sh
+. "$(dirname "$0")/recipes/tap.sh"
+unset MAKEFLAGS MFLAGS MAKELEVEL
+build=$PWD
+CC=${CC:-cc}
+
+# The prefix configure chose, below the folder.
+value() { sed -n "s/^$1 = //p" "$build/Makefile"; }
+prefix=$tap_dir$(value prefix)
+libdir=$prefix/lib
+tap_ok "make install" make -C "$build" install DESTDIR="$tap_dir"
+export PKG_CONFIG_SYSROOT_DIR=$tap_dir PKG_CONFIG_PATH=$libdir/pkgconfig LD_LIBRARY_PATH=$libdir
+export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1
+cd "$tap_dir" || exit 1
+
+while read -r name header; do
+  printf '#include <serin/%s.h>\nint main(void) { return 0; }\n' "$header" > header.c
+  read -ra flags <<< "$(pkg-config --cflags --libs libserin-"$name")"
+  tap_ok "$header.h stands alone, and libserin-$name links" \
+    "$CC" -std=c11 -Wall -Wextra -Wpedantic -Werror header.c -o header "${flags[@]}"
+  tap_ok "a program linked with libserin-$name starts" ./header
+  tap_ok "static libserin-$name" test -f "$libdir/libserin-$name.a"
+done << END
+nn nn
+audio au
+text tx
+END
+tap_is "headers, and no others" "$(cd "$prefix/include" && find . -type f | sort)" \
+  "$(printf './serin/%s\n' au.h base/status.h nn.h tx.h)"
+for program in "$prefix"/bin/*; do
+  tap_ok "$(basename "$program") --help" "$program" --help
+done
+
+sed -n '/^```c$/,/^```$/{/^```/!p}' "$top/docs/tutorial.md" > spirals.c
+tap_ok "the tutorial's program is short" test "$(grep -c '[a-z]' spirals.c)" -le 60
+read -ra flags <<< "$(pkg-config --cflags --libs libserin-nn)"
+tap_ok "the tutorial's program compiles" "$CC" -O2 -Wall -Wextra spirals.c -o spirals "${flags[@]}" -lm
+tap_ok "the tutorial's program runs" bash -c './spirals > spirals.out'
+accuracy=$(sed -n 's/^accuracy \([0-9]*\)\.[0-9] %$/\1/p' spirals.out)
+tap_ok "it learns: accuracy ${accuracy:-unknown} %, at least 98" test "${accuracy:-0}" -ge 98
+tap_ok "it saved its parameters" test -s spirals.safetensors
+
+read -ra flags <<< "$(pkg-config --static --cflags --libs libserin-nn | sed 's/-lserin-nn/-l:libserin-nn.a/')"
+tap_ok "the tutorial's program links with the archive" "$CC" -O2 spirals.c -o static "${flags[@]}" -lm
+tap_is "and needs no libserin then" "$(ldd static | grep -c libserin)" 0
+
+tap_ok "make uninstall" make -C "$build" uninstall DESTDIR="$tap_dir"
+tap_is "nothing is left" "$(find "$prefix" ! -type d)" ""
+tap_done
