@@ -7,12 +7,12 @@
 _die() { echo "$0: $1" >&2; exit 1; }
 
 _set_option() {     # name value
-  local name=${1//-/_}
-  [[ $name =~ ^[a-z][a-z0-9_]*$ && -v $name ]] || _die "unknown option --$1 (--help lists them)"
-  if [[ ${!name} == true || ${!name} == false ]] && [[ $2 != true && $2 != false ]]; then
+  local _option=${1//-/_}
+  [[ $_option =~ ^[a-z][a-z0-9_]*$ && -v $_option ]] || _die "unknown option --$1 (--help lists them)"
+  if [[ ${!_option} == true || ${!_option} == false ]] && [[ $2 != true && $2 != false ]]; then
     _die "option --$1 is true or false, found \"$2\""
   fi
-  printf -v "$name" '%s' "$2"
+  printf -v "$_option" '%s' "$2"
 }
 
 for ((_i = 1; _i < $#; _i++)); do

@@ -6,7 +6,7 @@ use strict;
 use warnings;
 use IO::Handle;
 use POSIX qw(setpgid strftime);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use File::Path qw(make_path);
 
 my $usage = <<'END';
@@ -16,7 +16,7 @@ An argument without spaces reaches the shell as it is ('|' and '>' work), one wi
 Options:
   --max-jobs-run N   copies at once [processors / threads]
   --num-threads N    threads of a copy: sets OMP_NUM_THREADS [unset]
-  --follow true      show what the commands print while they run, not only when one fails
+  --follow true      show each line the commands print as it comes, behind the name of its log
   --mem X, --time X, --gpu N and any other --name value of a cluster's runner are accepted and have no effect
 END
 
@@ -115,9 +115,9 @@ sub run_job {
         exit 127;
     }
     close($to);
-    while (sysread($from, my $part, 65536)) {
+    while (my $part = <$from>) {
         print $out $part;
-        print STDERR $part if $follow eq 'true';
+        print STDERR basename($path, '.log'), ": $part" if $follow eq 'true';
     }
     waitpid($pid, 0);
     my $code = $? & 127 ? 128 + ($? & 127) : $? >> 8;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From the Free Spoken Digit Dataset to a Kaldi data directory with wav.scp text utt2spk spk2utt utt2fold. File names
-# tell all: <digit>_<speaker>_<index>.wav. Folds are test (index 0 to 4, as the publisher asks), dev (5 and 6) and train.
+# tell all: <digit>_<speaker>_<index>.wav. Folds are test (index 0 to 4, as the publisher asks) and train.
 # Never writes into the corpus.
 counts=true             # true: refuse a corpus that is not complete
 help_message="Usage: local/prepare_data.sh [--counts true|false] <fsdd-dir> <data-dir>
@@ -27,7 +27,7 @@ find "$corpus/recordings" -name '[0-9]_*_*.wav' | awk -F / -v dir="$tmp" '
         print utt, $0 > (dir "/wav.scp")
         print utt, word[name[1] + 1] > (dir "/text")
         print utt, speaker > (dir "/utt2spk")
-        print utt, name[3] < 5 ? "test" : name[3] < 7 ? "dev" : "train" > (dir "/utt2fold")
+        print utt, name[3] < 5 ? "test" : "train" > (dir "/utt2fold")
     }'
 [[ -s $tmp/wav.scp ]] || die "no recordings under $corpus/recordings, expected 0_george_0.wav and the like"
 for f in "$tmp"/*; do sort -o "$f" "$f"; done

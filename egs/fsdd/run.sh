@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Spoken English digits, spelled by CTC: the Free Spoken Digit Dataset, its own split (recordings 0 to 4 of each digit and
+# speaker are the test). --fsdd is the folder with recordings/.
+stage=1
+stop_stage=3
+fsdd=
+train_opts=             # more options of serin-train, --seed=2 say
+dir=exp/ctc
+help_message="Usage: ./run.sh --fsdd DIR [--stage N] [--stop-stage N] [--train-opts '…'] [--dir exp/ctc]"
+from=$PWD
+cd "$(dirname "$0")"
+# shellcheck source=egs/fsdd/cmd.sh
+. ./cmd.sh
+# shellcheck source=egs/utils/parse_options.sh
+. utils/parse_options.sh
+# shellcheck source=egs/fsdd/path.sh
+. ./path.sh
+set -euo pipefail
+
+if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
+  [ -n "$fsdd" ] || { echo "$0: --fsdd says where the corpus is (--help)" >&2; exit 1; }
+  echo "$0: stage 1: data directory"
+  local/prepare_data.sh "$(cd "$from" && realpath "$fsdd")" data/all
+fi
+
+if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
+  echo "$0: stage 2: training and decoding"
+  utils/train_folds.sh --folds test --train-opts "$train_opts" data/all "$dir"
+fi
+
+if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then
+  echo "$0: stage 3: scores"
+  utils/score_folds.sh --corpus FSDD data/all "$dir"
+fi

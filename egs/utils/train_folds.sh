@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Cross-validation: for each fold of utt2fold, trains on the other folds and decodes this one. Writes <exp-dir>/<fold>
+# (the model), <exp-dir>/<fold>/decode, <exp-dir>/log, and <exp-dir>/folds, the names of the folds. Started again, it
+# goes on where it was.
+config=conf/train.conf
+folds=all               # all, a number (the first so many), or names with commas
+dev=none                # next: the first speaker behind the test speakers is kept from training, to choose the model on
+train_opts=             # more options of serin-train
+decode_opts=            # of serin-decode
+nj=                     # folds at once; their threads share the processors [all folds, one processor each at least]
+train_cmd=${train_cmd:-utils/run.pl}
+decode_cmd=${decode_cmd:-utils/run.pl}
+help_message="Usage: utils/train_folds.sh [options] <data-dir> <exp-dir>
+e.g.:  utils/train_folds.sh --folds 2 data/all exp/joint
+Options: --config conf/train.conf --folds all|N|name,name --dev none|next --train-opts '' --decode-opts '' --nj N"
+# shellcheck source=egs/utils/parse_options.sh
+. utils/parse_options.sh
+set -euo pipefail
+export LC_ALL=C
+
+[[ $# -eq 2 ]] || { echo "$help_message" >&2; exit 1; }
+data=$1 exp=$2
+die() { echo "$0: $1" >&2; exit 1; }
+[[ -s $data/utt2fold ]] || die "$data/utt2fold is missing or empty"
+[[ -r $config ]] || die "cannot read --config $config"
+[[ $dev == none || $dev == next ]] || die "--dev is none or next, found \"$dev\""
+
+mapfile -t all < <(awk '{ print $2 }' "$data/utt2fold" | sort -u)
+if [[ $folds == all ]]; then
+  chosen=("${all[@]}")
+elif [[ $folds =~ ^[1-9][0-9]?$ && ! " ${all[*]} " == *" $folds "* ]]; then
+  chosen=("${all[@]:0:folds}")
+else
+  IFS=, read -ra chosen <<< "$folds"
+  for f in "${chosen[@]}"; do
+    [[ " ${all[*]} " == *" $f "* ]] || die "no fold \"$f\" in $data/utt2fold, which has: ${all[*]}"
+  done
+fi
+processors=$(nproc)
+if [[ -z $nj ]]; then nj=$((${#chosen[@]} < processors ? ${#chosen[@]} : processors)); fi
+threads=$((processors / nj > 0 ? processors / nj : 1))
+mkdir -p "$exp"
+printf '%s\n' "${chosen[@]}" > "$exp/folds"
+
+# The test speakers' successor in the sorted list, the first speaker where there is none.
+next_speaker() {        # fold
+  awk -v fold="$1" '
+    NR == FNR { if ($2 == fold) test[$1]; next }
+    { if ($1 in test) tested[$2]; if (!($2 in seen)) { seen[$2]; speaker[++n] = $2 } }
+    END {
+      for (i = 1; i <= 2 * n; i++) {
+        s = speaker[(i - 1) % n + 1]
+        if (s in tested) last = i
+        else if (last) { print s; exit }
+      }
+    }' "$data/utt2fold" "$data/utt2spk"
+}
+
+run_fold() {            # fold
+  local f=$1 part opts=()
+  for part in train test; do
+    awk -v fold="$f" -v part=$part '($2 == fold) == (part == "test") { print $1 }' "$data/utt2fold" > "$exp/$f.$part"
+    utils/subset_data_dir.sh --utt-list "$exp/$f.$part" "$data" "$data/folds/$f/$part" > /dev/null
+    rm "$exp/$f.$part"
+  done
+  if [[ $dev == next ]]; then opts=(--dev-speakers="$(next_speaker "$f")"); fi
+  # shellcheck disable=SC2086
+  $train_cmd --num-threads "$threads" "$exp/log/train.$f.log" \
+    serin-train --config="$config" "${opts[@]}" $train_opts "$data/folds/$f/train" "$exp/$f"
+  # shellcheck disable=SC2086
+  $decode_cmd --num-threads "$threads" "$exp/log/decode.$f.log" \
+    serin-decode $decode_opts "$exp/$f" "$data/folds/$f/test" "$exp/$f/decode"
+}
+
+trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
+started=$SECONDS
+running=0 done=0
+finish_one() {
+  wait -n || die "a fold failed; the logs are in $exp/log"
+  running=$((running - 1)) done=$((done + 1))
+  echo "$0: $done of ${#chosen[@]} folds done in $((SECONDS - started)) s"
+}
+echo "$0: folds ${chosen[*]}, $nj at once, threads: $threads"
+for f in "${chosen[@]}"; do
+  if ((running == nj)); then finish_one; fi
+  run_fold "$f" &
+  running=$((running + 1))
+done
+while ((running > 0)); do finish_one; done

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# Cross-validation as train_folds.sh and score_folds.sh run it, with stand-ins for training, decoding and the report:
+# who is trained on what, and whether the table says what the scoring programs said.
+# shellcheck source=tests/recipes/tap.sh disable=SC2016
+. "$(dirname "$0")/tap.sh"
+command -v serin-score-labels > /dev/null || tap_skip_all "serin-score-labels is not built"
+command -v serin-score-text > /dev/null || tap_skip_all "serin-score-text is not built"
+cd "$tap_dir" || exit 1
+ln -s "$top/egs/utils" utils
+mkdir bin conf data
+PATH=$tap_dir/bin:$PATH
+export train_cmd=utils/run.pl decode_cmd=utils/run.pl
+
+cat > bin/serin-train <<'END'
+#!/usr/bin/env bash
+exp=${*: -1}
+data=${*: -2:1}
+mkdir -p "$exp"
+printf '%s\n' "${@:1:$#-2}" > "$exp/options"
+cut -d ' ' -f 1 "$data/utt2spk" > "$exp/heard"
+[[ ! -e fail ]] || { echo "no memory for it"; exit 1; }
+END
+# Takes c for a where A and C speak, and loses B's and C's first words.
+cat > bin/serin-decode <<'END'
+#!/usr/bin/env bash
+mkdir -p "$3"
+sed '/^[AC]/s/ c$/ a/' "$2/utt2emo" > "$3/utt2emo"
+cp "$2/utt2gender" "$3"
+sed '/^[BC]/s/ [A-Z]* / /' "$2/text" > "$3/text"
+END
+printf '#!/bin/sh\ntouch "$2"\n' > bin/serin-report
+chmod +x bin/*
+echo "lambda-ctc=1" > conf/train.conf
+
+# Speakers A .. D, twelve utterances each; A and B are fold x, C fold y, D fold z.
+for s in A B C D; do
+  for i in {10..21}; do
+    echo "$s-$i /sound.wav" >> data/wav.scp
+    echo "$s-$i ONE TWO THREE FOUR" >> data/text
+    echo "$s-$i $s" >> data/utt2spk
+    echo "$s-$i $(case $((i % 3)) in 0) echo a ;; 1) echo b ;; *) echo c ;; esac)" >> data/utt2emo
+    echo "$s-$i $(case $s in A | C) echo f ;; *) echo m ;; esac)" >> data/utt2gender
+    echo "$s-$i $(case $s in A | B) echo x ;; C) echo y ;; D) echo z ;; esac)" >> data/utt2fold
+  done
+done
+utils/utt2spk_to_spk2utt.pl data/utt2spk > data/spk2utt
+heard() { cut -d - -f 1 "exp/$1/heard" | sort -u | tr -d '\n'; }
+
+tap_ok "all folds" utils/train_folds.sh --train-opts "--seed=3 --epochs=2" data exp
+tap_is "x is tested by those who never heard A and B" "$(heard x)" CD
+tap_is "y by those who never heard C" "$(heard y)" ABD
+tap_is "z by those who never heard D" "$(heard z)" ABC
+tap_is "the test part is the fold" "$(cut -d ' ' -f 2 data/folds/x/test/utt2spk | sort -u | tr -d '\n')" AB
+tap_is "options reach the program" "$(tr '\n' ' ' < exp/y/options)" "--config=conf/train.conf --seed=3 --epochs=2 "
+tap_ok "score" utils/score_folds.sh --name test data exp
+tap_is "the table" "$(grep -vE 'from|to|^$' exp/results.txt | awk '{ $1 = $1 } 1' | cut -d ' ' -f 1-4,7-)" "\
+fold utterances UA WA WER gender UA
+x 24 83.33 83.33 12.50 100.00
+y 12 66.67 66.67 25.00 100.00
+z 12 100.00 100.00 0.00 100.00
+mean - 83.33 83.33 12.50 100.00
+sd - 16.67 16.67 12.50 0.00
+pooled 48 83.33 83.33 12.50 100.00
+majority - 33.33 33.33 - 50.00"
+between='s/.*95%.* \[ \(.*\), \(.*\) \].*/\1 \2/p'
+tap_is "intervals are those of the scoring programs" \
+  "$(awk '/from/ { ua = $4; wa = $5; wer = $8 } / to / { print ua, $3, wa, $4, wer, $7 }' exp/results.txt)" \
+  "$(sed -n "/^%[UW]A/$between" exp/score_emotion.txt | tr '\n' ' ')$(sed "s/^95% of/& 95%/" exp/score_text.txt | sed -n "/^95/$between")"
+tap_ok "scores.json holds every task" grep -c '"kind"' exp/scores.json
+tap_ok "and the report is made" test -f exp/report.html
+
+rm -rf exp
+tap_ok "the first two folds, each with somebody to choose the model on" utils/train_folds.sh --folds 2 --dev next data exp
+tap_is "are these" "$(cat exp/folds)" $'x\ny'
+tap_is "behind A and B comes C" "$(grep dev exp/x/options)" "--dev-speakers=C"
+tap_is "behind C comes D" "$(grep dev exp/y/options)" "--dev-speakers=D"
+tap_ok "folds by name" utils/train_folds.sh --folds z,x --dev next data exp
+tap_is "behind D comes A" "$(grep dev exp/z/options)" "--dev-speakers=A"
+tap_fails "an unknown fold" 'no fold "w" in data/utt2fold, which has: x y z' utils/train_folds.sh --folds w data exp
+touch fail
+tap_fails "a fold that fails" 'no memory for it.*a fold failed; the logs are in exp/log' utils/train_folds.sh --folds 1 data exp
+rm -rf exp
+tap_fails "nothing to score" 'exp/folds is missing' utils/score_folds.sh data exp
+tap_done
