@@ -5,13 +5,13 @@ stage=1
 stop_stage=3
 emodb=
 classes=4               # 4: ang hap neu sad; 7: and bor dis fea
-folds=all               # all, a number, or speakers with commas
+folds=all               # all, or numbers (1 is the first), or speakers
 dev=none                # next: keep a speaker for choosing the model
 nj=                     # folds at once
 train_opts=             # more options of serin-train, --seed=2 say
 dir=exp/joint
-help_message="Usage: ./run.sh --emodb DIR [--stage N] [--stop-stage N] [--classes 4|7] [--folds all|2|03,08]
-  [--dev none|next] [--nj N] [--train-opts '…'] [--dir exp/joint]"
+help_message="Usage: ./run.sh --emodb DIR [--stage N] [--stop-stage N] [--classes 4|7] [--folds all|1,2|03,08]
+  [--dev none|next] [--nj N] [--train-opts '...'] [--dir exp/joint]"
 from=$PWD
 cd "$(dirname "$0")"
 # shellcheck source=egs/emodb/cmd.sh

@@ -6,7 +6,7 @@ stop_stage=3
 fsdd=
 train_opts=             # more options of serin-train, --seed=2 say
 dir=exp/ctc
-help_message="Usage: ./run.sh --fsdd DIR [--stage N] [--stop-stage N] [--train-opts '…'] [--dir exp/ctc]"
+help_message="Usage: ./run.sh --fsdd DIR [--stage N] [--stop-stage N] [--train-opts '...'] [--dir exp/ctc]"
 from=$PWD
 cd "$(dirname "$0")"
 # shellcheck source=egs/fsdd/cmd.sh

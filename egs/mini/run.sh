@@ -5,13 +5,13 @@ stage=0
 stop_stage=3
 utts=1000               # utterances of the corpus; more of its options: --corpus-opts, see local/make_corpus.sh
 corpus_opts=
-folds=2                 # of five: all, a number, or names with commas
+folds="1 2"             # of five: all, or numbers, or names
 dev=none                # next: keep a speaker for choosing the model
 nj=                     # folds at once
 train_opts=             # more options of serin-train, --seed=2 say
 dir=exp/joint
-help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts 1000] [--corpus-opts '…'] [--folds 2|all|Ses01,Ses04]
-  [--dev none|next] [--nj N] [--train-opts '…'] [--dir exp/joint]"
+help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts 1000] [--corpus-opts '...'] [--folds 1,2|all|Ses01,Ses04]
+  [--dev none|next] [--nj N] [--train-opts '...'] [--dir exp/joint]"
 cd "$(dirname "$0")"
 # shellcheck source=egs/mini/cmd.sh
 . ./cmd.sh

@@ -3,7 +3,7 @@
 # (the model), <exp-dir>/<fold>/decode, <exp-dir>/log, and <exp-dir>/folds, the names of the folds. Started again, it
 # goes on where it was.
 config=conf/train.conf
-folds=all               # all, a number (the first so many), or names with commas
+folds=all               # all, or names of folds, or their numbers (1 is the first), with spaces or commas
 dev=none                # next: the first speaker behind the test speakers is kept from training, to choose the model on
 train_opts=             # more options of serin-train
 decode_opts=            # of serin-decode
@@ -11,8 +11,8 @@ nj=                     # folds at once; their threads share the processors [all
 train_cmd=${train_cmd:-utils/run.pl}
 decode_cmd=${decode_cmd:-utils/run.pl}
 help_message="Usage: utils/train_folds.sh [options] <data-dir> <exp-dir>
-e.g.:  utils/train_folds.sh --folds 2 data/all exp/joint
-Options: --config conf/train.conf --folds all|N|name,name --dev none|next --train-opts '' --decode-opts '' --nj N"
+e.g.:  utils/train_folds.sh --folds 1,2 data/all exp/joint
+Options: --config conf/train.conf --folds all|1,2 --dev none|next --train-opts '' --decode-opts '' --nj N"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -26,15 +26,20 @@ die() { echo "$0: $1" >&2; exit 1; }
 [[ $dev == none || $dev == next ]] || die "--dev is none or next, found \"$dev\""
 
 mapfile -t all < <(awk '{ print $2 }' "$data/utt2fold" | sort -u)
+chosen=()
 if [[ $folds == all ]]; then
   chosen=("${all[@]}")
-elif [[ $folds =~ ^[1-9][0-9]?$ && ! " ${all[*]} " == *" $folds "* ]]; then
-  chosen=("${all[@]:0:folds}")
 else
-  IFS=, read -ra chosen <<< "$folds"
-  for f in "${chosen[@]}"; do
-    [[ " ${all[*]} " == *" $f "* ]] || die "no fold \"$f\" in $data/utt2fold, which has: ${all[*]}"
+  for f in ${folds//,/ }; do
+    if [[ " ${all[*]} " == *" $f "* ]]; then
+      chosen+=("$f")
+    elif [[ $f =~ ^[1-9][0-9]{0,3}$ ]] && ((f <= ${#all[@]})); then
+      chosen+=("${all[f - 1]}")
+    else
+      die "no fold \"$f\" in $data/utt2fold, which has: ${all[*]}"
+    fi
   done
+  [[ ${#chosen[@]} -gt 0 ]] || die "--folds names no fold"
 fi
 processors=$(nproc)
 if [[ -z $nj ]]; then nj=$((${#chosen[@]} < processors ? ${#chosen[@]} : processors)); fi

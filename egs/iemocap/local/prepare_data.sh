@@ -146,5 +146,4 @@ rm -f "$data"/{problems,unlabelled}
 mv "$tmp"/data/* "$data"
 utils/utt2spk_to_spk2utt.pl "$data/utt2spk" > "$data/spk2utt"
 utils/validate_data_dir.sh "$data"
-echo "$0: $data: $(wc -l < "$data/utt2emo") of $(wc -l < "$tmp/labels") labelled turns"
-awk '{ printf "  %s %s %d\n", $1, $2, $3 }' "$data/counts" | grep -v talker-
+echo "$0: $data: $(wc -l < "$data/utt2emo") of $(wc -l < "$tmp/labels") labelled turns; counted in $data/counts"
