@@ -179,6 +179,8 @@ static base_status read_number(stream *s, int c, float *x, base_error *e)
 
     for (; c > ' ' && c != ']' && n < MOST_NUMBER; c = get(s))
         text[n++] = (char)c;
+    if (c > ' ' && c != ']')
+        return expected(s, "a number of up to 64 bytes", e);
     if (c != EOF) {
         ungetc(c, s->f);
         s->at--;
