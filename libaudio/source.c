@@ -65,7 +65,8 @@ static base_status check(const au_source *s, const au_read_options *o, base_erro
     return au_check_size(s->fd, s->bytes, s->name, e);
 }
 
-base_status au_source_adopt(au_source *s, int fd, const char *name, const au_read_options *o, base_error *e)
+/* Takes over the open file. */
+static base_status adopt(au_source *s, int fd, const char *name, const au_read_options *o, base_error *e)
 {
     base_status status;
     struct stat st;
@@ -103,7 +104,7 @@ base_status au_source_open(au_source *s, const char *name, const au_read_options
     } else if ((fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) {
         return base_fail_errno(e, "%s", name);
     }
-    return au_source_adopt(s, fd, name, o, e);
+    return adopt(s, fd, name, o, e);
 }
 
 void au_source_close(au_source *s)

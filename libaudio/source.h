@@ -25,8 +25,6 @@ typedef struct au_cut {
 #define AU_WHOLE { 0.0, -1.0, -1 }
 
 base_status au_source_open(au_source *s, const char *name, const au_read_options *o, base_error *e);
-/* The same for an open file, which s takes over; name is for messages. */
-base_status au_source_adopt(au_source *s, int fd, const char *name, const au_read_options *o, base_error *e);
 void        au_source_close(au_source *s);      /* closing twice has no effect */
 base_status au_source_read(au_source *s, const au_cut *cut, const au_read_options *o, au_audio *a, base_error *e);
 
