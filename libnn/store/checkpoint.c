@@ -20,7 +20,7 @@
 #define LAYOUT    "serin.checkpoint"    /* metadata: version of this layout, */
 #define STEP      "serin.step"
 #define CRC       "serin.crc32."        /* + tensor name: checksum of its bytes, */
-#define META_CRC  "serin.checksum"      /* and of all other keys and texts but "format" */
+#define META_CRC  "serin.checksum"      /* and of all other keys and texts */
 
 typedef struct crc_text { char s[9]; } crc_text;
 
@@ -36,7 +36,7 @@ static crc_text crc_of_bytes(const void *data, size_t bytes) { return crc_print(
 
 static unsigned long crc_of_meta(unsigned long crc, const nn_meta *m)
 {
-    if (!strcmp(m->key, META_CRC) || !strcmp(m->key, "format"))
+    if (!strcmp(m->key, META_CRC))
         return crc;
     crc = crc32_z(crc, (const Bytef *)m->key, strlen(m->key) + 1);
     return crc32_z(crc, (const Bytef *)m->value, strlen(m->value) + 1);
@@ -210,7 +210,7 @@ static base_status remove_old(const char *dir, int64_t step, int keep, base_erro
 
 static base_status save_pieces(const nn_checkpoint *c, pieces *l, const char *path, int64_t step, base_error *e)
 {
-    nn_meta *meta = malloc(((size_t)l->n + (size_t)c->n_meta + 3) * sizeof *meta);
+    nn_meta *meta = malloc(((size_t)l->n + (size_t)c->n_meta + 4) * sizeof *meta);
     unsigned long crc = 0;
     char step_text[24];
     int n = 0;
@@ -218,6 +218,7 @@ static base_status save_pieces(const nn_checkpoint *c, pieces *l, const char *pa
     if (!meta)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
     snprintf(step_text, sizeof step_text, "%" PRId64, step);
+    meta[n++] = (nn_meta){ "format", "pt" };
     meta[n++] = (nn_meta){ LAYOUT, "1" };
     meta[n++] = (nn_meta){ STEP, step_text };
     for (int i = 0; i < c->n_meta; i++)

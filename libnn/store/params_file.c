@@ -114,23 +114,19 @@ static base_status match(const nn_params *p, const nn_safetensors *s, bool parti
 
 base_status nn_params_load(nn_params *p, const char *path, bool partial, base_error *e)
 {
-    nn_safetensors *s = nn_safetensors_open(path, e);
+    base_error why = BASE_ERROR_INIT;
+    nn_safetensors *s = nn_safetensors_open(path, &why);
     int n = nn_params_count(p);
-    const nn_file_tensor **found = calloc((size_t)n + 1, sizeof *found);
-    base_status status = BASE_NO_MEMORY;
+    const nn_file_tensor **found = s ? calloc((size_t)n + 1, sizeof *found) : NULL;
 
-    if (!s) {
-        free(found);
-        return e ? e->status : BASE_FORMAT;
-    }
-    if (!found)
-        base_fail(e, status, "%s: out of memory", path);
-    else if ((status = match(p, s, partial, found, e)))
-        base_fail_in(e, "%s", path);
-    for (int i = 0; !status && i < n; i++)
+    if (s && !found)
+        base_fail(&why, BASE_NO_MEMORY, "%s: out of memory", path);
+    else if (s && match(p, s, partial, found, &why))
+        base_fail_in(&why, "%s", path);
+    for (int i = 0; !why.status && i < n; i++)
         if (found[i])
             nn_file_tensor_floats(found[i], nn_params_at(p, i)->x, NULL);
     free(found);
     nn_safetensors_close(s);
-    return status;
+    return why.status ? base_fail(e, why.status, "%s", why.text) : BASE_OK;
 }
