@@ -1,0 +1,52 @@
+/* How the page looks: one column of cards on a phone, wider tables and figures side by side on a desk. */
+#include "recipes/report.h"
+
+const char ser_report_style[] =
+    "*{box-sizing:border-box}\n"
+    "body{margin:0;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;"
+    "overflow-wrap:break-word}\n"
+    "main{max-width:68rem;margin:0 auto;padding:1.5rem 1.25rem 4rem}\n"
+    "h1{font-size:1.75rem;line-height:1.2;margin:.5rem 0 .25rem;letter-spacing:-.01em}\n"
+    "h2{font-size:1.35rem;margin:3rem 0 .5rem;padding-top:1.25rem;border-top:1px solid var(--rule)}\n"
+    "h3{font-size:1.1rem;margin:2rem 0 .5rem}h4{font-size:.95rem;margin:1.25rem 0 .4rem}\n"
+    "h4 small,.lead,.note,figcaption{color:var(--muted);font-weight:400}\n"
+    ".lead{margin:0 0 1.5rem}.note,figcaption{font-size:.85rem}a{color:var(--accent)}\n"
+    "code,pre{font-family:ui-monospace,'DejaVu Sans Mono',monospace;font-size:.85em}\n"
+    "pre{background:var(--panel);padding:.75rem 1rem;border-radius:8px;overflow-x:auto}\n"
+    /* the few figures to look at first */
+    ".facts{display:grid;grid-template-columns:repeat(auto-fill,minmax(11rem,1fr));gap:.75rem;margin:1.25rem 0 1.75rem;padding:0;list-style:none}\n"
+    ".facts li{background:var(--panel);border-radius:10px;padding:.8rem 1rem}\n"
+    ".facts b{display:block;font-size:1.9rem;line-height:1.2;font-weight:650;font-variant-numeric:tabular-nums}\n"
+    ".facts span{display:block;font-size:.9rem}.facts small{display:block;color:var(--muted);font-size:.8rem}\n"
+    /* tables */
+    "table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.92rem}\n"
+    "th,td{padding:.42rem .6rem;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top}\n"
+    "thead th{color:var(--muted);font-weight:500;font-size:.85rem;vertical-align:bottom}\n"
+    "th:first-child{text-align:left;font-weight:500}td small,th small{display:block;color:var(--muted);font-size:.78rem;font-weight:400}\n"
+    "tr.pooled th,tr.pooled td{font-weight:650;background:var(--panel)}tr.pooled small{font-weight:400}\n"
+    "tr.spread th,tr.spread td,tr.majority th,tr.majority td{color:var(--muted)}tr.name th{padding-top:1rem;font-weight:650;font-size:1rem}\n"
+    ".bar{display:block;height:.35rem;border-radius:.2rem;background:var(--accent);margin-top:.25rem;margin-left:auto;min-width:1px}\n"
+    /* figures */
+    ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:1.25rem 2rem;align-items:start;margin:1rem 0}\n"
+    "figure{margin:0;max-width:30rem}figure svg{display:block;width:100%;height:auto}figcaption{margin-bottom:.35rem}\n"
+    /* examples */
+    ".examples{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,28rem),1fr));gap:.6rem}\n"
+    ".examples li{border:1px solid var(--rule);border-radius:8px;padding:.55rem .8rem;min-width:0}.examples p{margin:0}\n"
+    ".key{font-size:.85rem;color:var(--muted);display:flex;flex-wrap:wrap;gap:.15rem .4rem;align-items:baseline}\n"
+    ".key code{color:var(--ink);overflow-wrap:anywhere;margin-right:auto}\n"
+    ".words{margin-top:.25rem!important;font-size:.93rem}\n"
+    ".tag{border:1px solid var(--rule);border-radius:1rem;padding:.02rem .5rem;color:var(--ink)}\n"
+    ".tag.good{border-color:var(--good);color:var(--good)}.tag.bad{border-color:var(--bad);color:var(--bad)}\n"
+    "del{color:var(--bad);text-decoration:line-through}ins{color:var(--good);text-decoration:underline}\n"
+    "details{margin:.6rem 0}summary{cursor:pointer;color:var(--accent)}dl{display:grid;grid-template-columns:auto 1fr;gap:.2rem 1rem;font-size:.92rem}\n"
+    "dt{color:var(--muted)}dd{margin:0;overflow-wrap:anywhere}\n"
+    /* a phone: every row of a results table becomes a card whose cells say what they are */
+    "@media (max-width:40rem){main{padding:1rem .9rem 3rem}h1{font-size:1.4rem}.facts{grid-template-columns:1fr 1fr;gap:.5rem}"
+    ".facts li{padding:.6rem .75rem}.facts b{font-size:1.5rem}\n"
+    ".results thead{display:none}.results,.results tbody{display:block}\n"
+    ".results tr{display:grid;grid-template-columns:repeat(auto-fill,minmax(5.6rem,1fr));border:1px solid var(--rule);border-radius:10px;"
+    "margin:0 0 .6rem;padding:.45rem .6rem;background:none}\n"
+    ".results th,.results td{border:0;padding:.15rem .2rem;text-align:left;background:none!important}.results th{grid-column:1/-1}\n"
+    ".results td:before{content:attr(data-name);display:block;color:var(--muted);font-size:.75rem;font-weight:400}\n"
+    ".results td:empty{display:none}.results tr.pooled{background:var(--panel)}\n"
+    ".results tr.name{border:0;padding:.4rem 0 0;margin:0}th,td{padding:.35rem .4rem}}\n";

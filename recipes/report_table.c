@@ -1,0 +1,215 @@
+/* The table of results, from scores.json to rows of cells, and its form for a terminal. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "recipes/report.h"
+
+static const struct { const char *section, *metric; } column[SER_REPORT_COLUMNS] = {
+    { "emotion", "UA" }, { "emotion", "WA" }, { "emotion", "WF1" }, { "emotion", "MF1" }, { "text", "WER" }, { "gender", "UA" },
+    { "style", "UA" },
+};
+const char *const ser_report_title[SER_REPORT_COLUMNS] = { "UA", "WA", "WF1", "MF1", "WER", "gender UA", "style UA" };
+
+static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
+
+static const json_t *section_of(const ser_experiment *x, int c) { return json_object_get(x->scores, column[c].section); }
+
+static ser_cell measure_cell(const json_t *score, int c)
+{
+    const json_t *m = json_object_get(score, column[c].metric);
+    ser_cell cell = { 0 };
+
+    if (m)
+        cell = (ser_cell){ true, true, false, number(m, "value"), number(m, "low"), number(m, "high"), 0 };
+    return cell;
+}
+
+/* ---- folds --------------------------------------------------------------------------------------------------------- */
+
+static const json_t *fold_named(const json_t *section, const char *name)
+{
+    const json_t *fold;
+    size_t i;
+
+    json_array_foreach(json_object_get(section, "folds"), i, fold) {
+        const char *other = json_string_value(json_object_get(fold, "name"));
+
+        if (other && strcmp(other, name) == 0)
+            return fold;
+    }
+    return NULL;
+}
+
+static bool has_row(const ser_row *rows, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (strcmp(rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A row for each fold that any section has, in the order of the first that has it. */
+static int add_folds(const ser_experiment *x, ser_row *rows, int n)
+{
+    const json_t *fold;
+    size_t i;
+
+    for (int c = 0; c < SER_REPORT_COLUMNS; c++)
+        json_array_foreach(json_object_get(section_of(x, c), "folds"), i, fold) {
+            const char *name = json_string_value(json_object_get(fold, "name"));
+
+            if (!name || has_row(rows, n, name))
+                continue;
+            rows[n] = (ser_row){ SER_ROW_FOLD, name, json_integer_value(json_object_get(fold, "utterances")), { { 0 } } };
+            for (int d = 0; d < SER_REPORT_COLUMNS; d++)
+                rows[n].cell[d] = measure_cell(fold_named(section_of(x, d), name), d);
+            n++;
+        }
+    return n;
+}
+
+static bool is_known(const ser_row *row)
+{
+    for (int c = 0; c < SER_REPORT_COLUMNS; c++)
+        if (row->cell[c].known)
+            return true;
+    return false;
+}
+
+static ser_row spread_row(const ser_experiment *x)
+{
+    ser_row row = { SER_ROW_SPREAD, "mean and deviation of folds", 0, { { 0 } } };
+
+    for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
+        const json_t *m = json_object_get(json_object_get(section_of(x, c), "spread"), column[c].metric);
+
+        if (m)
+            row.cell[c] = (ser_cell){ true, false, true, number(m, "mean"), 0, 0, number(m, "sd") };
+    }
+    return row;
+}
+
+static ser_row pooled_row(const ser_experiment *x)
+{
+    ser_row row = { SER_ROW_POOLED, "pooled", 0, { { 0 } } };
+
+    for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
+        const json_t *pooled = json_object_get(section_of(x, c), "pooled");
+
+        row.cell[c] = measure_cell(pooled, c);
+        if (row.utterances == 0)
+            row.utterances = json_integer_value(json_object_get(pooled, "utterances"));
+    }
+    return row;
+}
+
+static ser_row majority_row(const ser_experiment *x)
+{
+    ser_row row = { SER_ROW_MAJORITY, "", 0, { { 0 } } };
+
+    for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
+        const json_t *majority = json_object_get(section_of(x, c), "majority");
+        const char *label = json_string_value(json_object_get(majority, "label"));
+
+        if (majority)
+            row.cell[c] = (ser_cell){ true, false, false, number(majority, column[c].metric), 0, 0, 0 };
+        if (label && !*row.name)
+            row.name = label;
+    }
+    return row;
+}
+
+base_status ser_report_rows(const ser_experiment *x, ser_row **rows, int *n, base_error *e)
+{
+    size_t most = 3;
+    ser_row row;
+
+    for (int c = 0; c < SER_REPORT_COLUMNS; c++)
+        most += json_array_size(json_object_get(section_of(x, c), "folds"));
+    *n = 0;
+    *rows = calloc(most, sizeof(**rows));
+    if (!*rows)
+        return base_fail(e, BASE_NO_MEMORY, "no memory for a table of %zu rows", most);
+    *n = add_folds(x, *rows, 0);
+    row = spread_row(x);
+    if (is_known(&row))
+        (*rows)[(*n)++] = row;
+    row = pooled_row(x);
+    (*rows)[(*n)++] = row;
+    row = majority_row(x);
+    if (is_known(&row))
+        (*rows)[(*n)++] = row;
+    return BASE_OK;
+}
+
+void ser_report_columns(const ser_experiment *x, int n, bool shown[SER_REPORT_COLUMNS])
+{
+    for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
+        shown[c] = false;
+        for (int i = 0; i < n; i++)
+            shown[c] |= json_object_get(json_object_get(section_of(&x[i], c), "pooled"), column[c].metric) != NULL;
+    }
+}
+
+/* ---- for a terminal ------------------------------------------------------------------------------------------------ */
+
+static void print_line(const char *name, int64_t utterances, const ser_cell *cell, int part, const bool *shown, FILE *f)
+{
+    fprintf(f, "%-20.20s", name);
+    if (utterances > 0)
+        fprintf(f, " %10lld", (long long)utterances);
+    else
+        fprintf(f, " %10s", "");
+    for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
+        double value = part == 0 ? cell[c].value : part == 1 ? cell[c].low : part == 2 ? cell[c].high : cell[c].sd;
+
+        if (shown[c] && cell[c].known && (part == 0 || part == 3 || cell[c].has_interval))
+            fprintf(f, " %9.2f", value);
+        else if (shown[c])
+            fprintf(f, " %9s", "");
+    }
+    fputc('\n', f);
+}
+
+static void print_row(const ser_row *row, const bool *shown, FILE *f)
+{
+    char name[80];
+
+    if (row->kind == SER_ROW_FOLD) {
+        snprintf(name, sizeof(name), "fold %s", row->name);
+        print_line(name, row->utterances, row->cell, 0, shown, f);
+    } else if (row->kind == SER_ROW_SPREAD) {
+        print_line("mean of folds", 0, row->cell, 0, shown, f);
+        print_line("standard deviation", 0, row->cell, 3, shown, f);
+    } else if (row->kind == SER_ROW_POOLED) {
+        print_line("pooled", row->utterances, row->cell, 0, shown, f);
+        print_line("  95 % from", 0, row->cell, 1, shown, f);
+        print_line("         to", 0, row->cell, 2, shown, f);
+    } else {
+        snprintf(name, sizeof(name), "always %s", row->name);
+        print_line(name, 0, row->cell, 0, shown, f);
+    }
+}
+
+base_status ser_report_print(const ser_experiment *x, int n, FILE *f, base_error *e)
+{
+    bool shown[SER_REPORT_COLUMNS];
+
+    ser_report_columns(x, n, shown);
+    for (int i = 0; i < n; i++) {
+        ser_row *rows;
+        int n_rows;
+
+        if (ser_report_rows(&x[i], &rows, &n_rows, e) != BASE_OK)
+            return e->status;
+        fprintf(f, "%s%-20.20s %10s", i ? "\n" : "", ser_experiment_name(&x[i]), "utterances");
+        for (int c = 0; c < SER_REPORT_COLUMNS; c++)
+            if (shown[c])
+                fprintf(f, " %9s", ser_report_title[c]);
+        fputc('\n', f);
+        for (int r = 0; r < n_rows; r++)
+            print_row(&rows[r], shown, f);
+        free(rows);
+    }
+    return BASE_OK;
+}
