@@ -1,0 +1,160 @@
+/* Texts from log probabilities: greedy or prefix beam search over the frames of each utterance. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/options.h"
+#include "libnn/nn.h"
+#include "libtext/tx.h"
+
+static const char usage[] =
+    "Decodes CTC: matrices of log probabilities, a row a frame and a column a token of the vocabulary, into texts.\n"
+    "With --nbest=K the texts of \"utt\" are the lines \"utt-1\" to \"utt-K\", best first (\"utt-01\" and on when K has two\n"
+    "digits, so that they stay sorted). Keys of the input must be sorted and unique, as those of the output will be.\n"
+    "Usage: serin-ctc-decode [options] <vocab.json> <log-prob-rspecifier> <text-wspecifier>\n"
+    "e.g.:  serin-ctc-decode --beam=20 vocab.json scp:exp/log_probs.scp ark,t:exp/text\n";
+
+typedef struct decoder {
+    const tx_vocab *vocab;
+    nn_beam_options beam;
+    nn_hypothesis  *best;       /* [nbest] */
+    base_out        text, scores;
+    bool            has_scores;
+    char            last[1001]; /* key; "": none yet */
+} decoder;
+
+/* The file of "ark:FILE" or "ark,t:FILE": texts are text either way. */
+static const char *text_file(const char *wspecifier, base_error *e)
+{
+    const char *file = !strncmp(wspecifier, "ark,t:", 6) ? wspecifier + 6 : !strncmp(wspecifier, "ark:", 4) ? wspecifier + 4 : "";
+
+    if (*file && *file != '|')
+        return file;
+    base_fail(e, BASE_FORMAT, "%s: expected ark,t:FILE", wspecifier);
+    return NULL;
+}
+
+static base_status search(decoder *d, const nn_matrix *m, int *n, base_error *e)
+{
+    if (m->cols != tx_vocab_size(d->vocab) && m->rows)
+        return base_fail(e, BASE_SHAPE, "%d columns, but the vocabulary has %d tokens", m->cols, tx_vocab_size(d->vocab));
+    if (d->beam.beam > 1)
+        return nn_ctc_beam(m->x, m->rows, tx_vocab_size(d->vocab), &d->beam, d->best, n, e);
+    *n = 1;
+    return nn_ctc_greedy(m->x, m->rows, tx_vocab_size(d->vocab), d->beam.blank, d->best, e);
+}
+
+static base_status write_line(decoder *d, const char *key, int rank, const nn_hypothesis *h, base_error *e)
+{
+    static const tx_decode_options o = TX_DECODE_DEFAULTS;
+    int width = snprintf(NULL, 0, "%d", d->beam.nbest);
+    char *text = tx_vocab_decode(d->vocab, h->labels, h->n, &o, e), name[1100];
+
+    if (!text)
+        return e->status;
+    if (d->beam.nbest > 1)
+        snprintf(name, sizeof name, "%s-%0*d", key, width, rank);
+    else
+        snprintf(name, sizeof name, "%s", key);
+    fprintf(d->text.f, "%s%s%s\n", name, *text ? " " : "", text);
+    if (d->has_scores)
+        fprintf(d->scores.f, "%s %.6f\n", name, h->score);
+    free(text);
+    return BASE_OK;
+}
+
+static base_status decode_one(decoder *d, const char *key, const nn_matrix *m, base_error *e)
+{
+    int n = 0;
+    base_status status = search(d, m, &n, e);
+
+    if (status)
+        return status;
+    for (int i = 0; i < n; i++) {
+        if (!status)
+            status = write_line(d, key, i + 1, &d->best[i], e);
+        nn_hypothesis_free(&d->best[i]);
+    }
+    return status;
+}
+
+/* Utterances that cannot be decoded are told and counted; an error in *e ends it all. */
+static long decode_all(decoder *d, nn_table_reader *r, long *failed, base_error *e)
+{
+    const char *key;
+    nn_matrix m;
+    long done = 0;
+
+    while (nn_table_next(r, &key, &m, e) == BASE_OK && key) {
+        base_error why = BASE_ERROR_INIT;
+        if (strcmp(d->last, key) >= 0) {
+            base_fail(e, BASE_FORMAT, "key \"%s\" comes after \"%s\": keys must be sorted (LC_ALL=C) and unique", key, d->last);
+            return done;
+        }
+        snprintf(d->last, sizeof d->last, "%s", key);
+        if (decode_one(d, key, &m, &why)) {
+            base_warn("%s: %s", key, why.text);
+            ++*failed;
+        } else {
+            done++;
+        }
+    }
+    return done;
+}
+
+static base_status open_outputs(decoder *d, const char *wspecifier, const char *scores, base_error *e)
+{
+    const char *file = text_file(wspecifier, e), *score_file = *scores ? text_file(scores, e) : NULL;
+    base_status status = e->status ? e->status : base_out_open(&d->text, file, e);
+
+    if (!status && score_file) {
+        status = base_out_open(&d->scores, score_file, e);
+        d->has_scores = !status;
+    }
+    return status;
+}
+
+static void close_outputs(decoder *d, bool good, base_error *e)
+{
+    if (good && base_out_commit(&d->text, e) == BASE_OK && d->has_scores)
+        base_out_commit(&d->scores, e);
+    base_out_abandon(&d->text);
+    base_out_abandon(&d->scores);
+}
+
+int main(int argc, char **argv)
+{
+    decoder d = { .beam = { 1, 1, 0 } };
+    base_options *po = base_options_new(usage);
+    base_error e = BASE_ERROR_INIT;
+    const char *language = "", *scores = "";
+    nn_table_reader *r = NULL;
+    tx_vocab *v = NULL;
+    long done = 0, failed = 0;
+
+    base_option_int(po, "beam", &d.beam.beam, 1, 100000, "prefixes kept; 1: greedy");
+    base_option_int(po, "nbest", &d.beam.nbest, 1, 100000, "texts an utterance, at most as many as --beam");
+    base_option_text(po, "scores", &scores, "wspecifier for the log probability of each text (greedy: of the best path)");
+    base_option_text(po, "language", &language, "of a vocabulary with several");
+    base_options_parse(po, argc, argv, 3, 3);
+    d.best = calloc((size_t)d.beam.nbest, sizeof *d.best);
+    if (d.beam.nbest > d.beam.beam)
+        base_fail(&e, BASE_VALUE, "--nbest=%d: expected at most --beam=%d", d.beam.nbest, d.beam.beam);
+    else if (!d.best)
+        base_fail(&e, BASE_NO_MEMORY, "no memory for %d texts", d.beam.nbest);
+    else if ((v = tx_vocab_read(base_options_argument(po, 0), *language ? language : NULL, &e)) &&
+        (r = nn_table_open(base_options_argument(po, 1), &e)) &&
+        open_outputs(&d, base_options_argument(po, 2), scores, &e) == BASE_OK) {
+        d.vocab = v;
+        d.beam.blank = tx_vocab_blank(v);
+        done = decode_all(&d, r, &failed, &e);
+    }
+    close_outputs(&d, !e.status && (done || !failed), &e);
+    nn_table_close(r);
+    tx_vocab_free(v);
+    free(d.best);
+    base_options_free(po);
+    return e.status ? base_give_up(&e) : base_report("utterances", done, failed);
+}
