@@ -159,14 +159,14 @@ static void print_line(const char *name, int64_t utterances, const ser_cell *cel
     if (utterances > 0)
         fprintf(f, " %10lld", (long long)utterances);
     else
-        fprintf(f, " %10s", "");
+        fprintf(f, " %10s", "-");
     for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
         double value = part == 0 ? cell[c].value : part == 1 ? cell[c].low : part == 2 ? cell[c].high : cell[c].sd;
 
         if (shown[c] && cell[c].known && (part == 0 || part == 3 || cell[c].has_interval))
             fprintf(f, " %9.2f", value);
         else if (shown[c])
-            fprintf(f, " %9s", "");
+            fprintf(f, " %9s", "-");
     }
     fputc('\n', f);
 }
