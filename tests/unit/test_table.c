@@ -342,7 +342,7 @@ END_TEST
 
 START_TEST(bad_keys_are_not_written)
 {
-    static const char *const bad[] = { "", "a b", "a\n", "\x01" "a" };
+    static const char *const bad[] = { "", "a b", "a\n", "\001a" };
     float x = 1;
     const nn_matrix m = { &x, 1, 1 };
     nn_table_writer *w = nn_table_create(spec("ark", files_path("k.ark")), NULL);
