@@ -30,7 +30,8 @@ typedef struct nn_op {
     nn_tensor *(*sample)(nn_tape *t, nn_sampler *s);    /* a small random instance, for tests and bench */
     double     (*flop)(const nn_node *g);       /* of the forward pass; NULL: measured in bytes moved */
     unsigned    keeps;
-    double      tolerance;                      /* of the gradient check; 0: 1e-3 */
+    bool        random;                         /* draws random numbers when NN_RANDOM is on */
+    double      tolerance;                      /* of the gradient check, in the gradient's norm; 0: 2e-3 */
 } nn_op;
 
 struct nn_node {
@@ -111,6 +112,9 @@ struct nn_sampler {
     int         n;              /* utterances */
     const int64_t *begin;       /* [n + 1] rows of each; the tests include empty ones */
     const int64_t *text_begin;  /* [n + 1] the other side of a pair: text rows, label lengths */
+    struct nn_window {          /* where these rows lie in a larger batch, of which the same is then drawn for them */
+        int64_t first, all;     /* all 0: no larger one */
+    } window, text_window;
     int         model, inner, heads, vocab, kernel, groups;
     nn_params  *params;
     nn_tensor  *leaves[NN_MAX_INPUTS];      /* what a sample asked for, in order: the tests perturb these */
@@ -126,6 +130,7 @@ nn_tensor *nn_sample_text_rows(nn_tape *t, nn_sampler *s, int cols);        /* t
 nn_tensor *nn_sample_matrix(nn_tape *t, nn_sampler *s, int64_t rows, int cols);     /* rows that stand alone: weights, tables */
 int        nn_sample_below(nn_sampler *s, int n);                           /* an integer in 0 .. n-1 */
 const int *nn_sample_ints(nn_tape *t, nn_sampler *s, int64_t count, int n); /* count of them */
+const int *nn_sample_text_ints(nn_tape *t, nn_sampler *s, int n);           /* one for each text row */
 
 /* The table of operators, made of ops.def. */
 extern const nn_op *const nn_ops[];

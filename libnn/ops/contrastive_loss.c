@@ -39,14 +39,15 @@ static double softmax_rows(const options *o, float *p, int64_t n)
     double sum = 0.0;
 
     for (int64_t i = 0; i < n; i++) {
-        float *s = p + i * n, own = s[i] / o->temperature, lse;
+        float *s = p + i * n, own = s[i] / o->temperature;
+        row_norm k;
 
         for (int64_t j = 0; j < n; j++)
             s[j] = o->same && j != i && o->same[i] == o->same[j] ? -INFINITY : s[j] / o->temperature;
-        lse = row_log_sum_exp(s, (int)n);
+        k = row_norm_of(s, (int)n);
         for (int64_t j = 0; j < n; j++)
-            s[j] = vm_exp(s[j] - lse);
-        sum += (double)(lse - own);
+            s[j] = vm_exp(row_log_p(k, s[j]));
+        sum -= (double)row_log_p(k, own);
     }
     return sum;
 }

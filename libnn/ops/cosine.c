@@ -56,7 +56,8 @@ static nn_tensor *sample(nn_tape *t, nn_sampler *s)
     return nn_cosine(t, a, nn_sample_rows(t, s, s->model));
 }
 
-const nn_op nn_op_cosine = { .name = "cosine", .backward = backward, .sample = sample, .keeps = NN_KEEPS(0) | NN_KEEPS(1) };
+const nn_op nn_op_cosine = { .name = "cosine", .backward = backward, .sample = sample,
+    .keeps = NN_KEEPS(0) | NN_KEEPS(1) };
 
 nn_tensor *nn_cosine(nn_tape *t, nn_tensor *a, nn_tensor *b)
 {

@@ -19,7 +19,7 @@ static nn_tensor *sample(nn_tape *t, nn_sampler *s)
 }
 
 const nn_op nn_op_cross_attention = { .name = "cross_attention", .backward = backward, .sample = sample,
-    .flop = nn_attention_flop, .keeps = NN_KEEPS(0) | NN_KEEPS(1) | NN_KEEPS_OUTPUT };
+    .flop = nn_attention_flop, .keeps = NN_KEEPS(0) | NN_KEEPS(1) | NN_KEEPS_OUTPUT, .random = true };
 
 nn_tensor *nn_cross_attention(nn_tape *t, nn_tensor *q, nn_tensor *kv, int heads, float p, const char *site)
 {

@@ -1,6 +1,7 @@
-/* cross_entropy: the loss of row i with label y, weights w, smoothing s, and -log p = L - x for L = ln sum exp(x), is
- *     (1 - s) w[y] (L - x[y]) + s / C sum_c w[c] (L - x[c])
- * over rows whose label is not `ignore`; NN_MEAN divides by the sum of w[y] (PyTorch 2). Keeps its input and L:
+/* cross_entropy: the loss of a row with label y, weights w, smoothing s and p = softmax(x) is
+ *     -(1 - s) w[y] ln p[y] - s / C sum_c w[c] ln p[c]
+ * for rows whose label is not `ignore`; NN_MEAN divides by the sum of w[y] (PyTorch 2). Keeps its input and each row's
+ * norm:
  *     dx[c] = (1 - s) w[y] (p[c] - [c = y]) + s / C (p[c] sum(w) - w[c]). */
 #include "libnn/ops/row.h"
 
@@ -12,30 +13,31 @@ typedef struct options {
     double       divisor;               /* 0: nothing counts */
 } options;
 
-static inline float row_loss(const options *o, const float *x, int label, float lse, int n)
+static inline float row_loss(const options *o, const float *x, int label, row_norm k, int n)
 {
-    float loss = (1.0f - o->smoothing) * o->weight[label] * (lse - x[label]), spread = 0.0f;
+    float own = (o->smoothing - 1.0f) * o->weight[label] * row_log_p(k, x[label]), even = 0.0f;
 
     if (o->smoothing <= 0.0f)
-        return loss;
-#pragma omp simd reduction(+ : spread)
+        return own;
+#pragma omp simd reduction(+ : even)
     for (int c = 0; c < n; c++)
-        spread += o->weight[c] * (lse - x[c]);
-    return loss + o->smoothing / (float)n * spread;
+        even += o->weight[c] * row_log_p(k, x[c]);
+    return own - o->smoothing / (float)n * even;
 }
 
-/* L and loss of every row, [rows] each. */
-BASE_CLONES static void forward(const options *o, float *lse, float *loss, const float *x, int64_t rows, int n)
+/* Norm and loss of every row, [rows] each. */
+BASE_CLONES static void forward(const options *o, row_norm *norm, float *loss, const float *x, int64_t rows, int n)
 {
     base_parallel_for(rows, row_grain(n), r, end)
         for (; r < end; r++) {
-            lse[r] = row_log_sum_exp(x + r * n, n);
-            loss[r] = o->labels[r] == o->ignore ? 0.0f : row_loss(o, x + r * n, o->labels[r], lse[r], n);
+            norm[r] = row_norm_of(x + r * n, n);
+            loss[r] = o->labels[r] == o->ignore ? 0.0f : row_loss(o, x + r * n, o->labels[r], norm[r], n);
         }
 }
 
 /* factor: the gradient of the sum of losses. */
-BASE_CLONES static void slope(const options *o, float *dx, const float *lse, const float *x, int64_t rows, int n, float factor)
+BASE_CLONES static void slope(const options *o, float *dx, const row_norm *norm, const float *x, int64_t rows, int n,
+    float factor)
 {
     float even = factor * o->smoothing / (float)n;
 
@@ -49,7 +51,7 @@ BASE_CLONES static void slope(const options *o, float *dx, const float *lse, con
             own = factor * (1.0f - o->smoothing) * o->weight[label];
             all = own + even * o->weights;
             for (int c = 0; c < n; c++)
-                dx[r * n + c] += all * vm_exp(x[r * n + c] - lse[r]) - even * o->weight[c];
+                dx[r * n + c] += all * vm_exp(row_log_p(norm[r], x[r * n + c])) - even * o->weight[c];
             dx[r * n + label] -= own;
         }
 }
@@ -61,7 +63,7 @@ static void backward(nn_node *g)
     float *dx = nn_grad(g, 0);
 
     if (dx && o->divisor > 0.0)
-        slope(o, dx, g->saved, x->x, x->rows, x->cols, (float)((double)g->out->dx[0] / o->divisor));
+        slope(o, dx, (const row_norm *)g->saved, x->x, x->rows, x->cols, (float)((double)g->out->dx[0] / o->divisor));
 }
 
 static nn_tensor *sample(nn_tape *t, nn_sampler *s)
@@ -82,7 +84,8 @@ static nn_tensor *sample(nn_tape *t, nn_sampler *s)
     return nn_cross_entropy(t, x, labels, &o);
 }
 
-const nn_op nn_op_cross_entropy = { .name = "cross_entropy", .backward = backward, .sample = sample, .keeps = NN_KEEPS_INPUT };
+const nn_op nn_op_cross_entropy = { .name = "cross_entropy", .backward = backward, .sample = sample,
+    .keeps = NN_KEEPS_INPUT };
 
 /* Copies the weights, ones for NULL. */
 static bool take_weights(nn_tape *t, options *o, const float *weight, int n)
@@ -129,16 +132,18 @@ nn_tensor *nn_cross_entropy(nn_tape *t, nn_tensor *logits, const int *labels, co
         return NULL;
     given = given ? given : &defaults;
     if (!(given->smoothing >= 0.0f && given->smoothing <= 1.0f))
-        return nn_tape_fail(t, BASE_VALUE, "cross_entropy: smoothing %g, it must be in 0 .. 1", (double)given->smoothing);
+        return nn_tape_fail(t, BASE_VALUE, "cross_entropy: smoothing %g, it must be in 0 .. 1",
+            (double)given->smoothing);
     g = nn_record(t, &nn_op_cross_entropy, ((nn_shape){ 1, 1, NULL }), logits);
-    if (!g || !(o = nn_node_data(g, sizeof *o)) || !nn_node_save(g, logits->rows) || !(loss = nn_scratch(t, logits->rows)))
+    if (!g || !(o = nn_node_data(g, sizeof *o)) || !nn_node_save(g, 2 * logits->rows) ||
+        !(loss = nn_scratch(t, logits->rows)))
         return NULL;
     o->smoothing = given->smoothing;
     o->ignore = given->ignore;
     if (!take_weights(t, o, given->weight, logits->cols) ||
         !take_labels(t, o, labels, logits->rows, logits->cols, given->reduction))
         return NULL;
-    forward(o, g->saved, loss, logits->x, logits->rows, logits->cols);
+    forward(o, (row_norm *)g->saved, loss, logits->x, logits->rows, logits->cols);
     for (int64_t r = 0; r < logits->rows; r++)
         sum += (double)loss[r];
     g->out->x[0] = o->divisor > 0.0 ? (float)(sum / o->divisor) : 0.0f;

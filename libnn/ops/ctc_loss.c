@@ -5,7 +5,7 @@
  * beta is the same recursion over reversed time and states, and the gradient of the logits is softmax - gamma, where
  * gamma_t(s) = exp(alpha_t(s) + beta_t(s) - l_t(s) + loss) is the probability of being in state s at frame t.
  *
- * alpha and beta are double; the logarithm of a step's sum, of 1 to 3, alone has a float's accuracy: the error of a loss
+ * alpha and beta are double; only the logarithm of a step's sum, of 1 to 3, has a float's accuracy: the error of a loss
  * stays below 2e-7 a frame however large it is, and each frame's gamma is scaled to its true sum, 1. The forward pass
  * makes and saves the gradient; nothing is kept. One utterance is one thread's work. */
 #include <math.h>
@@ -131,7 +131,8 @@ static double forward(const task *w, const room *r, int n)
     a = row[n - 1];
     b = row[n - 2];
     most = a > b ? a : b;
-    return most == -INFINITY ? INFINITY : -(most + log(exp(a - most) + exp(b - most)));
+    most = most == -INFINITY ? 0.0 : most;
+    return -(most + log(exp(a - most) + exp(b - most)));
 }
 
 /* gamma, scaled to sum to `total`; beta and l are in reversed order. */
@@ -228,8 +229,8 @@ static bool labels_fit(nn_tape *t, const nn_tensor *x, const int *labels, const 
                 (long long)begin[u + 1], u), false;
         for (int64_t i = begin[u]; i < begin[u + 1]; i++)
             if (labels[i] < 0 || labels[i] >= x->cols || labels[i] == blank)
-                return nn_tape_fail(t, BASE_VALUE, "ctc_loss: label %lld of utterance %d is %d; it must be in 0 .. %d and "
-                    "not the blank, %d", (long long)(i - begin[u]), u, labels[i], x->cols - 1, blank), false;
+                return nn_tape_fail(t, BASE_VALUE, "ctc_loss: label %lld of utterance %d is %d; it must be in 0 .. %d "
+                    "and not the blank, %d", (long long)(i - begin[u]), u, labels[i], x->cols - 1, blank), false;
     }
     return true;
 }

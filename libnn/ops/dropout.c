@@ -29,7 +29,8 @@ static nn_tensor *sample(nn_tape *t, nn_sampler *s)
     return nn_dropout(t, nn_sample_rows(t, s, s->model), 0.25f, "sample");
 }
 
-const nn_op nn_op_dropout = { .name = "dropout", .backward = backward, .sample = sample, .keeps = NN_KEEPS_NOTHING };
+const nn_op nn_op_dropout = { .name = "dropout", .backward = backward, .sample = sample,
+    .keeps = NN_KEEPS_NOTHING, .random = true };
 
 nn_tensor *nn_dropout(nn_tape *t, nn_tensor *x, float p, const char *site)
 {

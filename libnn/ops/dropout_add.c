@@ -46,7 +46,8 @@ static nn_tensor *sample(nn_tape *t, nn_sampler *s)
     return nn_dropout_add(t, h, nn_sample_rows(t, s, s->model), 0.25f, "sample");
 }
 
-const nn_op nn_op_dropout_add = { .name = "dropout_add", .backward = backward, .sample = sample, .keeps = NN_KEEPS_NOTHING };
+const nn_op nn_op_dropout_add = { .name = "dropout_add", .backward = backward, .sample = sample,
+    .keeps = NN_KEEPS_NOTHING, .random = true };
 
 nn_tensor *nn_dropout_add(nn_tape *t, nn_tensor *h, nn_tensor *x, float p, const char *site)
 {

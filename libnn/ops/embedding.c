@@ -4,10 +4,9 @@
 static nn_tensor *sample(nn_tape *t, nn_sampler *s)
 {
     nn_tensor *table = nn_sample_matrix(t, s, s->vocab, s->model);
-    int64_t rows = s->text_begin[s->n];
-    const int *ids = nn_sample_ints(t, s, rows, s->vocab);
+    const int *ids = nn_sample_text_ints(t, s, s->vocab);
 
-    return nn_embedding(t, table, ids, rows, s->n, s->text_begin);
+    return nn_embedding(t, table, ids, s->text_begin[s->n], s->n, s->text_begin);
 }
 
 const nn_op nn_op_embedding = { .name = "embedding", .backward = nn_gather_backward, .sample = sample,
@@ -26,8 +25,8 @@ nn_tensor *nn_embedding(nn_tape *t, nn_tensor *table, const int *ids, int64_t ro
             (long long)begin[n], (long long)rows);
     for (int64_t i = 0; i < rows; i++) {
         if (ids[i] < 0 || ids[i] >= table->rows)
-            return nn_tape_fail(t, BASE_VALUE, "embedding: id %d at position %lld, the table \"%s\" has %lld rows", ids[i],
-                (long long)i, table->name ? table->name : "", (long long)table->rows);
+            return nn_tape_fail(t, BASE_VALUE, "embedding: id %d at position %lld, the table \"%s\" has %lld rows",
+                ids[i], (long long)i, table->name ? table->name : "", (long long)table->rows);
         kept[i] = ids[i];
     }
     return nn_gather(t, &nn_op_embedding, table, kept, rows, seqs);

@@ -6,7 +6,8 @@
 
 /* A row number for each of y's rows lies behind the node; backward adds each row of dy to the row it came from. The
  * numbers must be in 0 .. x->rows - 1. */
-nn_tensor *nn_gather(nn_tape *t, const nn_op *op, nn_tensor *x, const int64_t *index, int64_t rows, const nn_seqs *seqs);
+nn_tensor *nn_gather(nn_tape *t, const nn_op *op, nn_tensor *x, const int64_t *index, int64_t rows,
+    const nn_seqs *seqs);
 void nn_gather_backward(nn_node *g);
 
 #endif

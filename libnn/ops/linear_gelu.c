@@ -68,7 +68,7 @@ static nn_tensor *sample(nn_tape *t, nn_sampler *s)
 }
 
 const nn_op nn_op_linear_gelu = { .name = "linear_gelu", .backward = backward, .sample = sample, .flop = flop,
-    .keeps = NN_KEEPS(0) | NN_KEEPS(1) };
+    .keeps = NN_KEEPS(0) | NN_KEEPS(1), .random = true };
 
 nn_tensor *nn_linear_gelu(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor *b, float p, const char *site)
 {

@@ -1,14 +1,14 @@
-/* log_softmax: y = x - ln sum exp(x) over each row. Keeps its output: dx = dy - exp(y) sum dy. */
+/* log_softmax: y = x - max - ln sum exp(x - max) over each row. Keeps its output: dx = dy - exp(y) sum dy. */
 #include "libnn/ops/row.h"
 
 BASE_CLONES static void forward(float *y, const float *x, int64_t rows, int n)
 {
     base_parallel_for(rows, row_grain(n), r, end)
         for (; r < end; r++) {
-            float lse = row_log_sum_exp(x + r * n, n);
+            row_norm k = row_norm_of(x + r * n, n);
 
             for (int64_t i = r * n; i < (r + 1) * n; i++)
-                y[i] = x[i] - lse;
+                y[i] = row_log_p(k, x[i]);
         }
 }
 
@@ -34,7 +34,8 @@ static void backward(nn_node *g)
 
 static nn_tensor *sample(nn_tape *t, nn_sampler *s) { return nn_log_softmax(t, nn_sample_rows(t, s, s->vocab)); }
 
-const nn_op nn_op_log_softmax = { .name = "log_softmax", .backward = backward, .sample = sample, .keeps = NN_KEEPS_OUTPUT };
+const nn_op nn_op_log_softmax = { .name = "log_softmax", .backward = backward, .sample = sample,
+    .keeps = NN_KEEPS_OUTPUT };
 
 nn_tensor *nn_log_softmax(nn_tape *t, nn_tensor *x)
 {

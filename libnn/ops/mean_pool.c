@@ -62,7 +62,8 @@ static void backward(nn_node *g)
 
 static nn_tensor *sample(nn_tape *t, nn_sampler *s) { return nn_mean_pool(t, nn_sample_rows(t, s, s->model)); }
 
-const nn_op nn_op_mean_pool = { .name = "mean_pool", .backward = backward, .sample = sample, .keeps = NN_KEEPS_NOTHING };
+const nn_op nn_op_mean_pool = { .name = "mean_pool", .backward = backward, .sample = sample,
+    .keeps = NN_KEEPS_NOTHING };
 
 nn_tensor *nn_mean_pool(nn_tape *t, nn_tensor *x)
 {

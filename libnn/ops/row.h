@@ -50,12 +50,17 @@ static inline float row_exp_sum(const float *x, int n, float most)
     return sum;
 }
 
-/* ln sum exp(x). NaN or +Inf in x gives NaN, as does a row of -Inf. */
-static inline float row_log_sum_exp(const float *x, int n)
+/* What turns numbers of a row into log-probabilities: ln p = (x - most) - log_sum. Two numbers, because their sum would
+ * lose what tells large logits apart. NaN or +Inf in the row makes its log-probabilities NaN, as does a row of -Inf. */
+typedef struct row_norm { float most, log_sum; } row_norm;
+
+static inline row_norm row_norm_of(const float *x, int n)
 {
     float most = row_max(x, n);
 
-    return most + logf(row_exp_sum(x, n, most));
+    return (row_norm){ most, logf(row_exp_sum(x, n, most)) };
 }
+
+static inline float row_log_p(row_norm k, float x) { return (x - k.most) - k.log_sum; }
 
 #endif

@@ -21,7 +21,7 @@ static nn_tensor *sample(nn_tape *t, nn_sampler *s)
 }
 
 const nn_op nn_op_self_attention = { .name = "self_attention", .backward = backward, .sample = sample,
-    .flop = nn_attention_flop, .keeps = NN_KEEPS_INPUT | NN_KEEPS_OUTPUT };
+    .flop = nn_attention_flop, .keeps = NN_KEEPS_INPUT | NN_KEEPS_OUTPUT, .random = true };
 
 nn_tensor *nn_self_attention(nn_tape *t, nn_tensor *qkv, int heads, bool causal, float p, const char *site)
 {

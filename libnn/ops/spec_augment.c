@@ -124,7 +124,8 @@ static nn_tensor *sample(nn_tape *t, nn_sampler *s)
     return nn_spec_augment(t, x, nn_sample_below(s, 4) ? nn_sample_matrix(t, s, 1, s->model) : NULL, &o, "sample");
 }
 
-const nn_op nn_op_spec_augment = { .name = "spec_augment", .backward = backward, .sample = sample, .keeps = NN_KEEPS_NOTHING };
+const nn_op nn_op_spec_augment = { .name = "spec_augment", .backward = backward, .sample = sample,
+    .keeps = NN_KEEPS_NOTHING, .random = true };
 
 nn_tensor *nn_spec_augment(nn_tape *t, nn_tensor *x, nn_tensor *embed, const nn_mask_options *o, const char *site)
 {

@@ -207,7 +207,8 @@ static double sum_of_paths(const nn_tensor *x, int blank, const int *labels, int
 
 START_TEST(ctc_is_the_sum_of_all_paths)
 {
-    static const int labels[][3] = { { 0 }, { 1 }, { 2, 1 }, { 1, 1 }, { 2, 2, 1 }, { 1, 2, 1 } }, n[] = { 0, 1, 2, 2, 3, 3 };
+    static const int labels[][3] = { { 0 }, { 1 }, { 2, 1 }, { 1, 1 }, { 2, 2, 1 }, { 1, 2, 1 } };
+    static const int n[] = { 0, 1, 2, 2, 3, 3 };
     int frames = 4 + _i % 3, blank = _i % 2 ? 0 : 3, v = 4;
     nn_ctc_options o = { blank, false, NN_CTC_SUM };
 
@@ -237,7 +238,8 @@ START_TEST(ctc_of_equal_logits)
 
     for (int n = 0; n < 2; n++) {
         int64_t label_begin[] = { 0, n };
-        nn_tensor *x = nn_input(tape, zeros, 7, 5, 1, begin), *loss = nn_ctc_loss(tape, x, &label, label_begin, NULL, NULL);
+        nn_tensor *x = nn_input(tape, zeros, 7, 5, 1, begin);
+        nn_tensor *loss = nn_ctc_loss(tape, x, &label, label_begin, NULL, NULL);
 
         assert_same(loss->x[0], 7 * log(5) - (n ? log(28) : 0), 1e-6, "%d labels", n);
     }
@@ -249,7 +251,8 @@ START_TEST(ctc_with_infinite_and_undefined_logits)
     int64_t begin[] = { 0, 2, 4 }, label_begin[] = { 0, 1, 2 };
     int labels[] = { 1, 1 };
     float x[4 * 3] = { 0, -INFINITY, 0, 0, -INFINITY, 0, 0, 0, 0, 0, 0, 0 }, losses[2];
-    nn_tensor *in = nn_input_grad(tape, x, 4, 3, 2, begin), *loss = nn_ctc_loss(tape, in, labels, label_begin, NULL, losses);
+    nn_tensor *in = nn_input_grad(tape, x, 4, 3, 2, begin);
+    nn_tensor *loss = nn_ctc_loss(tape, in, labels, label_begin, NULL, losses);
 
     ck_assert(isinf(losses[0]) && losses[0] > 0);
     assert_same(loss->x[0], (2 * log(3) - log(3)) / 2, 1e-6, "label 1 impossible in utterance 0");
@@ -263,6 +266,8 @@ START_TEST(ctc_with_infinite_and_undefined_logits)
     ck_assert(isnan(loss->x[0]) && isnan(losses[1]));
     ck_assert_int_eq(nn_tape_backward(tape, loss), BASE_OK);
     ck_assert(isnan(in->dx[6]));
+    label_begin[2] = 1;
+    ck_assert(isnan(nn_ctc_loss(tape, nn_input(tape, x, 4, 3, 2, begin), labels, label_begin, NULL, NULL)->x[0]));
 }
 END_TEST
 
@@ -273,9 +278,11 @@ START_TEST(ctc_refuses)
     nn_ctc_options o = { 3, true, NN_CTC_MEAN };
     float x[12] = { 0 };
 
-    expect_failure(nn_ctc_loss(tape, nn_input(tape, x, 4, 3, 0, NULL), good, label_begin, NULL, NULL), BASE_SHAPE, "no utterances");
-#define LOSS(labels, begins, options) nn_ctc_loss(tape, nn_input(tape, x, 4, 3, 2, begin), labels, begins, options, NULL)
-    expect_failure(LOSS(blank, label_begin, NULL), BASE_VALUE, "label 1 of utterance 1 is 0; it must be in 0 .. 2 and not the blank, 0");
+    expect_failure(nn_ctc_loss(tape, nn_input(tape, x, 4, 3, 0, NULL), good, label_begin, NULL, NULL), BASE_SHAPE,
+        "no utterances");
+#define LOSS(labels, begins, o) nn_ctc_loss(tape, nn_input(tape, x, 4, 3, 2, begin), labels, begins, o, NULL)
+    expect_failure(LOSS(blank, label_begin, NULL), BASE_VALUE,
+        "label 1 of utterance 1 is 0; it must be in 0 .. 2 and not the blank, 0");
     expect_failure(LOSS(high, label_begin, NULL), BASE_VALUE, "label 0 of utterance 1 is 3");
     expect_failure(LOSS(low, label_begin, NULL), BASE_VALUE, "label 0 of utterance 0 is -1");
     expect_failure(LOSS(good, backwards, NULL), BASE_VALUE, "labels 2 .. 1 of utterance 1");
