@@ -107,6 +107,7 @@ libbase.a base
 libnn.a nn|vm
 libaudio.a au
 libtext.a tx
+librecipes.a ser
 END
   return $bad
 }
@@ -119,13 +120,14 @@ tap_ok "includes point the right way" check_includes
 tap_ok "libraries of others are seen by their own room only" check_doors
 tap_ok "no file is longer than 800 lines" check_sizes
 tap_ok "ops.def and the files of operators agree" check_operators
+tap_ok "exactly the declared functions are exported" check_exports
 tap_ok "names have their room's prefix" check_prefixes
 
 # plant NAME PATTERN CHECK COMMAND: after COMMAND in a copy of the sources, CHECK fails and says PATTERN.
 plant() {
   rm -rf "$tap_dir/copy"
   mkdir "$tap_dir/copy"
-  (cd "$top" && cp -r base libnn libaudio libtext recipes "$tap_dir/copy" && mkdir "$tap_dir/copy/tests")
+  (cd "$top" && cp -r --no-preserve=mode base libnn libaudio libtext recipes "$tap_dir/copy" && mkdir "$tap_dir/copy/tests")
   tree=$tap_dir/copy
   (cd "$tree" && eval "$4")
   tap_fails "planted: $1" "$2" "$3"
@@ -154,7 +156,7 @@ objects=$tap_dir/objects
 mkdir "$objects"
 echo 'int base_good; void stray(void); void stray(void) {} static int quiet; int *base_p(void); int *base_p(void) { return &quiet; }' > "$tap_dir/x.c"
 ${CC:-cc} -c "$tap_dir/x.c" -o "$tap_dir/x.o"
-for library in base nn audio text; do ar rc "$objects/lib$library.a" "$tap_dir/x.o"; done
+for library in base nn audio text recipes; do ar rc "$objects/lib$library.a" "$tap_dir/x.o"; done
 tap_fails "planted: a name without prefix" '^libbase.a: stray does not begin' check_prefixes
 tap_fails "planted: a name of another room" 'libtext.a: base_good does not begin' check_prefixes
 rm "$objects/libbase.a"
