@@ -443,8 +443,9 @@ SERIN_API void       nn_hubert_free(nn_hubert *m);
 /* wave [samples][1] with seqs, normalised as the model's preprocessor asks -> conv features [frames][512]. With the
  * log-mel front end there is nothing to do, and the input is the result. */
 SERIN_API nn_tensor *nn_hubert_features(nn_tape *t, const nn_hubert *m, nn_tensor *wave);
-/* Convolution or log-mel features -> hidden states [frames][width]. layer -1: the last (with the final norm of
- * pre-norm models); i >= 0: hidden_states[i] of Hugging Face, later layers not computed. */
+/* Convolution or log-mel features -> hidden states [frames][width]. layer -1: the last, with the final norm of pre-norm
+ * models; i >= 0: transformers' hidden_states[i], later layers not computed: 0 is the first layer's input, the number of
+ * layers the last one's output before the final norm. */
 SERIN_API nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor *features, int layer);
 
 #ifdef __cplusplus

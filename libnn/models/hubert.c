@@ -148,5 +148,5 @@ nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor *features,
     nn_tensor *x = nn_tape_trim(t, mark, embed(t, m, features));
 
     x = nn_layers_apply(t, m->layers, n, c, &names, x);
-    return n == c->layers && c->pre_norm ? nn_norm_apply(t, x, m->norm, c->eps) : x;
+    return layer < 0 && c->pre_norm ? nn_norm_apply(t, x, m->norm, c->eps) : x;
 }
