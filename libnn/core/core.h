@@ -116,6 +116,8 @@ struct nn_sampler {
         int64_t first, all;     /* all 0: no larger one */
     } window, text_window;
     int         model, inner, heads, vocab, kernel, groups;
+    bool        plain;          /* the bench: the usual kind where a sample would draw among several */
+    float      *reservoir;      /* the bench: leaves refer to these values; NULL: each gets normal deviates of its own */
     nn_params  *params;
     nn_tensor  *leaves[NN_MAX_INPUTS];      /* what a sample asked for, in order: the tests perturb these */
     int         n_leaves;

@@ -6,12 +6,14 @@
 
 static nn_tensor *leaf(nn_tape *t, nn_sampler *s, int64_t rows, int cols, int n, const int64_t *begin, struct nn_window w)
 {
-    nn_tensor *y = nn_input_grad(t, NULL, rows, cols, n, begin);
+    nn_tensor *y = s->reservoir ? nn_input_wrap(t, s->reservoir, rows, cols, n, begin)
+                                : nn_input_grad(t, NULL, rows, cols, n, begin);
     uint64_t first = s->drawn + (uint64_t)(w.first * cols);
 
     if (!y)
         return NULL;
-    for (int64_t i = 0; i < nn_numel(y); i++) {
+    y->needs_grad = nn_tape_mode(t) & NN_RECORD;
+    for (int64_t i = 0; !s->reservoir && i < nn_numel(y); i++) {
         float x = (float)base_random_normal(&s->random, first + (uint64_t)i);
         y->x[i] = x + copysignf(s->gap, x);
     }

@@ -157,7 +157,7 @@ static double flop(const nn_node *g) { return 2.0 * (double)g->out->rows * (doub
 
 static nn_tensor *sample(nn_tape *t, nn_sampler *s)
 {
-    int k = 1 + nn_sample_below(s, 4), stride = 1 + nn_sample_below(s, 3);
+    int k = s->plain ? 3 : 1 + nn_sample_below(s, 4), stride = s->plain ? 2 : 1 + nn_sample_below(s, 3);
     nn_tensor *x = nn_sample_rows(t, s, s->model), *w = nn_sample_matrix(t, s, s->model, s->model * k);
 
     return nn_conv1d(t, x, w, nn_sample_below(s, 2) ? nn_sample_matrix(t, s, 1, s->model) : NULL, k, stride);

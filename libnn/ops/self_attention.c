@@ -17,7 +17,7 @@ static nn_tensor *sample(nn_tape *t, nn_sampler *s)
 {
     nn_tensor *qkv = nn_sample_rows(t, s, 3 * s->model);
 
-    return nn_self_attention(t, qkv, s->heads, nn_sample_below(s, 2), 0.1f, "sample");
+    return nn_self_attention(t, qkv, s->heads, !s->plain && nn_sample_below(s, 2), 0.1f, "sample");
 }
 
 const nn_op nn_op_self_attention = { .name = "self_attention", .backward = backward, .sample = sample,

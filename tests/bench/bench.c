@@ -1,0 +1,32 @@
+/* bench: see the usage below. A tool to look at, not a test; `make check` runs it on tiny sizes to see that it works. */
+#include "tests/bench/bench.h"
+
+#include "base/options.h"
+
+const int64_t bench_lengths[16] = { 44467, 32156, 107325, 19422, 40714, 22779, 170820, 145646, 17415, 59945, 29651, 27049,
+    53889, 49705, 48363, 28366 };
+
+static const char usage[] =
+    "Speed of every operator, at HuBERT-large's and BERT-base's shapes, beside the machine's measured peaks; with --step, of\n"
+    "training steps of HuBERT-large with CTC and emotion on 56 s of speech: seconds, useful GFLOP/s, share of peak, memory.\n"
+    "Usage: bench [options]\n"
+    "e.g.:  bench --only=attention; bench --step\n";
+
+int main(int argc, char **argv)
+{
+    const char *only = NULL;
+    bool step = false, tiny = false;
+    double seconds = 0.5;
+    int steps = 2, status;
+    base_options *po = base_options_new(usage);
+
+    base_option_text(po, "only", &only, "operators whose name contains this");
+    base_option_float(po, "seconds", &seconds, 0.0, 1e4, "time spent on each operator");
+    base_option_bool(po, "step", &step, "time training steps");
+    base_option_int(po, "steps", &steps, 1, 1000000, "steps timed of each kind, after one to warm up");
+    base_option_bool(po, "tiny", &tiny, "a tiny model and short utterances");
+    base_options_parse(po, argc, argv, 0, 0);
+    status = step ? bench_steps(tiny, steps) : bench_operators(only, seconds);
+    base_options_free(po);
+    return status != 0;
+}

@@ -1,0 +1,21 @@
+/* The bench: what every operator and a whole training step reach of the machine's own peaks, measured at the same time. */
+#ifndef SERIN_TESTS_BENCH_H
+#define SERIN_TESTS_BENCH_H
+
+#include <stdbool.h>
+
+#include "libnn/core/core.h"
+
+/* Fused multiply-adds in registers, all threads: GFLOP/s. Copying memory, all threads: GB/s read and written. */
+double bench_fma_peak(void);
+double bench_copy_peak(void);
+
+/* Every operator of the table whose name contains `only` (NULL: all), for `seconds` each. */
+int bench_operators(const char *only, double seconds);
+/* Training steps of HuBERT-large (or of a tiny model, to see that the bench works). */
+int bench_steps(bool tiny, int steps);
+
+/* Lengths in samples at 16 kHz of 16 utterances, 56.1 s in all: lognormal with the median 3.6 s. */
+extern const int64_t bench_lengths[16];
+
+#endif
