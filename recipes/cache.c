@@ -18,8 +18,9 @@ typedef struct header {
 
 static const char magic[8] = "SERFEAT";
 
-char *ser_cache_path(const char *dir, uint64_t key)
+char *ser_cache_path(const char *dir, uint64_t front, const float *x, int64_t n, double speed)
 {
+    uint64_t key = base_hash_bytes(base_hash_bytes(front, x, sizeof *x * (size_t)n), &speed, sizeof speed);
     char name[40];
 
     snprintf(name, sizeof name, "%016" PRIx64 ".feat", key);

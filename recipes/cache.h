@@ -5,8 +5,8 @@
 
 #include "libnn/nn.h"
 
-/* The file of a key in dir, malloc'd; NULL: no memory. */
-char       *ser_cache_path(const char *dir, uint64_t key);
+/* The file in dir of what a front (ser_front_hash) makes of x [n] at `speed`, malloc'd; NULL: no memory. */
+char       *ser_cache_path(const char *dir, uint64_t front, const float *x, int64_t n, double speed);
 /* Its number of rows, and its values when out is not NULL. BASE_MISSING: not there; BASE_FORMAT: damaged, or not cols
  * columns wide. */
 base_status ser_cache_read(const char *path, int cols, int64_t *rows, float *out, base_error *e);

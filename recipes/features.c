@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "base/hash.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "recipes/cache.h"
@@ -73,10 +72,8 @@ static void compute_in_cache(work *w)
 {
     nn_matrix m = { 0 };
     base_error ignored = BASE_ERROR_INIT;
-    uint64_t key = base_hash_bytes(ser_front_hash(w->front), w->audio->x, sizeof *w->audio->x * (size_t)w->audio->n);
 
-    key = base_hash_bytes(key, &w->factor, sizeof w->factor);
-    *w->file = ser_cache_path(w->cache_dir, key);
+    *w->file = ser_cache_path(w->cache_dir, ser_front_hash(w->front), w->audio->x, w->audio->n, w->factor);
     if (!*w->file) {
         base_fail(&w->error, BASE_NO_MEMORY, "out of memory");
         return;

@@ -106,9 +106,15 @@ base_status ser_front_compute(const ser_front *f, float *x, int64_t n, nn_matrix
 
 uint64_t ser_front_hash(const ser_front *f)
 {
-    int what[4] = { f->config.conv, f->config.bins, f->config.stack, (int)f->config.cmvn };
-    uint64_t h = base_hash_bytes(BASE_HASH_INIT, what, sizeof what);
+    int mel[3] = { f->config.bins, f->config.stack, (int)f->config.cmvn }, normalized = f->config.cmvn != SER_CMVN_NONE;
+    uint64_t h = f->config.conv ? base_hash_bytes(1, &normalized, sizeof normalized) : base_hash_bytes(0, mel, sizeof mel);
 
+    if (f->convolve) {
+        const nn_hubert_config *c = &f->convolve->config.encoder;
+        size_t n = (size_t)c->n_conv * sizeof c->conv_kernel[0];
+
+        h = base_hash_bytes(base_hash_bytes(h, c->conv_kernel, n), c->conv_stride, n);
+    }
     for (int i = 0; f->convolve && i < nn_params_count(f->convolve->params); i++) {
         const nn_param *p = nn_params_at(f->convolve->params, i);
 

@@ -7,22 +7,29 @@
 #include "base/progress.h"
 #include "libaudio/au.h"
 #include "libnn/nn.h"
+#include "recipes/conv.h"
+#include "recipes/ser.h"
 
 static const char usage[] =
-    "Log-mel energies or MFCC, as Kaldi defines them.\n"
+    "Log-mel energies or MFCC, as Kaldi defines them, or the output of a HuBERT's convolutions.\n"
     "Usage: serin-features [options] <wav-rspecifier> <matrix-wspecifier>\n"
-    "e.g.:  serin-features --type=mfcc --deltas=2 scp:data/wav.scp ark,scp:exp/feats.ark,exp/feats.scp\n";
+    "e.g.:  serin-features --type=mfcc --deltas=2 scp:data/wav.scp ark,scp:exp/feats.ark,exp/feats.scp\n"
+    "       serin-features --type=conv --model=hubert-large --cache=exp/cache scp:data/wav.scp ark:exp/conv.ark\n";
 
 typedef struct settings {
-    const char        *type, *window, *cmvn, *segments;
+    const char        *type, *model, *cache, *segments, *window, *cmvn;
     au_feature_options mel;
     au_read_options    read;
     int                deltas, seed;
+    au_features       *mel_tables;      /* logmel, mfcc */
+    ser_conv          *conv;            /* conv */
 } settings;
 
 static void register_options(base_options *po, settings *s)
 {
-    base_option_choice(po, "type", &s->type, "logmel|mfcc", "what a row is");
+    base_option_choice(po, "type", &s->type, "logmel|mfcc|conv", "what a row is");
+    base_option_text(po, "model", &s->model, "folder of the model of --type=conv");
+    base_option_text(po, "cache", &s->cache, "folder that keeps what --type=conv computes, named by a hash of weights, sound and preprocessing");
     base_option_text(po, "segments", &s->segments, "cut these utterances from the recordings");
     base_option_int(po, "sample-frequency", &s->mel.rate, 1000, 768000, "sounds are resampled to this");
     base_option_float(po, "max-dur", &s->read.max_seconds, 0.01, 1e6, "longer sounds are refused, seconds");
@@ -46,8 +53,11 @@ static void register_options(base_options *po, settings *s)
     base_option_choice(po, "cmvn", &s->cmvn, "none|mean|mean-variance", "normalise the columns of each utterance");
 }
 
-static void finish_settings(settings *s)
+/* What the options ask for, made ready. */
+static base_status prepare(settings *s, base_error *e)
 {
+    bool conv = !strcmp(s->type, "conv");
+
     s->mel.kind = strcmp(s->type, "mfcc") ? AU_LOG_MEL : AU_MFCC;
     s->mel.window = !strcmp(s->window, "povey") ? AU_POVEY : !strcmp(s->window, "hamming") ? AU_HAMMING : AU_HANN;
     s->mel.seed = (uint64_t)s->seed;
@@ -55,6 +65,15 @@ static void finish_settings(settings *s)
         s->mel.bins = s->mel.kind == AU_MFCC ? 23 : 40;
     s->read.rate = s->mel.rate;
     s->read.min_samples = 1;    /* what is too short has no frame */
+    if (conv != (*s->model != '\0') || (!conv && *s->cache))
+        return base_fail(e, BASE_VALUE, "--type=conv needs --model, and no other type takes --model or --cache");
+    if (conv && s->mel.rate != SER_RATE)
+        return base_fail(e, BASE_VALUE, "--sample-frequency=%d: the model hears %d Hz", s->mel.rate, SER_RATE);
+    if (conv)
+        s->conv = ser_conv_open(s->model, s->cache, e);
+    else
+        s->mel_tables = au_features_new(&s->mel, e);
+    return e->status;
 }
 
 static base_status append_deltas(nn_matrix *m, int order, base_error *e)
@@ -71,17 +90,21 @@ static base_status append_deltas(nn_matrix *m, int order, base_error *e)
     return status;
 }
 
-/* m is the caller's to free, whatever the status. */
-static base_status compute(const settings *s, const au_features *f, const au_audio *a, nn_matrix *m, base_error *e)
+static base_status compute_mel(const au_features *f, const au_audio *a, nn_matrix *m, base_error *e)
 {
-    base_status status;
-
     *m = (nn_matrix){ NULL, au_features_rows(f, a->n), au_features_cols(f) };
     if (m->rows == 0)
         return base_fail(e, BASE_LIMIT, "%lld samples are less than one frame", (long long)a->n);
     if (!(m->x = malloc((size_t)m->rows * (size_t)m->cols * sizeof(float))))
         return base_fail(e, BASE_NO_MEMORY, "out of memory for %lld rows", (long long)m->rows);
-    status = au_features_compute(f, a->x, a->n, m->x, e);
+    return au_features_compute(f, a->x, a->n, m->x, e);
+}
+
+/* m is the caller's to free, whatever the status. */
+static base_status compute(const settings *s, au_audio *a, nn_matrix *m, base_error *e)
+{
+    base_status status = s->conv ? ser_conv_compute(s->conv, a->x, a->n, m, e) : compute_mel(s->mel_tables, a, m, e);
+
     if (!status && s->deltas)
         status = append_deltas(m, s->deltas, e);
     if (!status && strcmp(s->cmvn, "none"))
@@ -90,7 +113,7 @@ static base_status compute(const settings *s, const au_features *f, const au_aud
 }
 
 /* Sounds that fail are told and left out; an error in *e means that writing failed. */
-static long write_all(const settings *s, const au_features *f, au_reader *r, nn_table_writer *w, long *failed, base_error *e)
+static long write_all(const settings *s, au_reader *r, nn_table_writer *w, long *failed, base_error *e)
 {
     base_progress p;
     const char *key;
@@ -102,7 +125,7 @@ static long write_all(const settings *s, const au_features *f, au_reader *r, nn_
         nn_matrix m = { 0 };
         au_audio a;
 
-        if (au_reader_next(r, &key, &a, &why) == BASE_OK && key && compute(s, f, &a, &m, &why))
+        if (au_reader_next(r, &key, &a, &why) == BASE_OK && key && compute(s, &a, &m, &why))
             base_fail_in(&why, "%s", key);
         if (key && why.status) {
             base_progress_clear();
@@ -123,28 +146,27 @@ static long write_all(const settings *s, const au_features *f, au_reader *r, nn_
 
 int main(int argc, char **argv)
 {
-    settings s = { "logmel", "povey", "none", "", AU_FEATURE_DEFAULTS, AU_READ_DEFAULTS, 0, 0 };
+    settings s = { "logmel", "", "", "", "povey", "none", AU_FEATURE_DEFAULTS, AU_READ_DEFAULTS, 0, 0, NULL, NULL };
     base_options *po = base_options_new(usage);
     base_error e = BASE_ERROR_INIT;
     long done = 0, failed = 0;
     nn_table_writer *w = NULL;
-    au_features *f = NULL;
     au_reader *r = NULL;
 
     s.mel.bins = 0;
     register_options(po, &s);
     base_options_parse(po, argc, argv, 2, 2);
-    finish_settings(&s);
-    if ((f = au_features_new(&s.mel, &e)) &&
+    if (prepare(&s, &e) == BASE_OK &&
         (r = au_reader_open(base_options_argument(po, 0), *s.segments ? s.segments : NULL, &s.read, &e)) &&
         (w = nn_table_create(base_options_argument(po, 1), &e)))
-        done = write_all(&s, f, r, w, &failed, &e);
+        done = write_all(&s, r, w, &failed, &e);
     if (w && done && !e.status)
         nn_table_commit(w, &e);
     else
         nn_table_abandon(w);
     au_reader_close(r);
-    au_features_free(f);
+    au_features_free(s.mel_tables);
+    ser_conv_close(s.conv);
     base_options_free(po);
     return e.status ? base_give_up(&e) : base_report("utterances", done, failed);
 }

@@ -2,6 +2,7 @@
 # serin-features: tables of log-mel and MFCC, options, and what is refused. The numbers themselves are tests/unit's.
 # shellcheck source=tests/recipes/tap.sh
 . "${srcdir:-.}/tests/recipes/tap.sh"
+PATH=$PWD/tests/recipes:$PATH
 cd "$tap_dir" || exit 1
 
 # A second at 16 kHz: silence, and a square wave of 500 Hz.
@@ -37,6 +38,14 @@ tap_is "are cut" "$(rows x seg.ark) $(rows y seg.ark)" "23 8"
 tap_ok "8 kHz" serin-features --sample-frequency=8000 --num-mel-bins=23 scp:wav.scp ark,t:low.ark
 tap_is "has 23 columns" "$(rows a low.ark) $(columns a low.ark)" "98 23"
 
+make_tones tones 4 1
+tap_ok "trains behind frozen convolutions" serin-train --front-end=conv --freeze-conv --conv-width=8 --width=8 --heads=1 --inner=8 \
+  --layers=1 --pos-kernel=3 --pos-groups=1 --epochs=1 --speed=0 --cache-dir=cache tones exp
+tap_ok "their output" serin-features --type=conv --model=exp scp:tones/wav.scp ark:conv.ark
+tap_ok "with the training's cache" serin-features --type=conv --model=exp --cache=cache scp:tones/wav.scp ark:cached.ark
+tap_ok "is the same" cmp conv.ark cached.ark
+tap_is "and nothing was computed again" "$(find cache -type f | wc -l)" 4
+
 printf 'a silence.wav\nb cut.wav\nc absent.wav\nd short.wav\ne false |\n' > wav.scp
 tap_ok "bad sounds are left out" serin-features scp:wav.scp ark,scp:some.ark,some.scp
 tap_is "the rest is there" "$(cut -d ' ' -f 1 some.scp)" "a"
@@ -52,6 +61,11 @@ tap_refuses "unsorted keys" 'wav.scp:2: key "a" behind "b": not sorted' serin-fe
 printf 'a cat silence.wav |\n' > wav.scp
 tap_refuses "pipes, if asked to" "pipes are refused" serin-features --no-pipes scp:wav.scp ark:none.ark
 tap_refuses "an impossible option" "9000 Hz" serin-features --high-freq=9000 scp:wav.scp ark:none.ark
+tap_refuses "convolutions of no model" "needs --model" serin-features --type=conv scp:wav.scp ark:none.ark
+tap_refuses "a cache for what is quickly made" "needs --model" serin-features --cache=c scp:wav.scp ark:none.ark
+tap_refuses "convolutions at another rate" "the model hears 16000 Hz" serin-features --type=conv --model=m --sample-frequency=8000 \
+  scp:wav.scp ark:none.ark
+tap_refuses "a model that is not there" "absent/config.json" serin-features --type=conv --model=absent scp:wav.scp ark:none.ark
 tap_refuses "an unknown option" "num-bins" serin-features --num-bins=3 scp:wav.scp ark:none.ark
 tap_refuses "no place to write" "absent/none.ark" serin-features scp:wav.scp ark:absent/none.ark
 if [[ -w /dev/full ]]; then
