@@ -96,9 +96,6 @@ static void declare(ser_model *m, bool freeze_conv)
     const nn_encoder_config *c = &m->config.encoder.encoder;
     int cols = m->config.front.bins * m->config.front.stack;
 
-    nn_params_freeze(m->params, "front.");
-    if (freeze_conv)
-        nn_params_freeze(m->params, "hubert.feature_extractor.");
     if (m->config.front.cmvn == SER_CMVN_GLOBAL && !m->config.front.conv) {
         m->mean = nn_params_add(m->params, (nn_init){ NN_INIT_ZERO, 0 }, "front.mean", 1, (int64_t[]){ cols });
         m->scale = nn_params_add(m->params, (nn_init){ NN_INIT_ONE, 0 }, "front.scale", 1, (int64_t[]){ cols });
@@ -111,6 +108,9 @@ static void declare(ser_model *m, bool freeze_conv)
     for (int t = 0; t < SER_TASKS; t++)
         if (m->names.task[t].n)
             m->head[t] = new_head(m->params, ser_task_name[t], c->width, m->config.head_hidden, m->names.task[t].n, c->init);
+    nn_params_freeze(m->params, "front.");
+    if (freeze_conv)
+        nn_params_freeze(m->params, "hubert.feature_extractor.");
 }
 
 ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, base_error *e)

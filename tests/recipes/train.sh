@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# serin-train and serin-decode end to end on tones: they learn, they repeat to the byte, they stop and go on, and what
+# they decode does not depend on company.
+# shellcheck source=tests/recipes/tap.sh
+. "${srcdir:-.}/tests/recipes/tap.sh"
+PATH=$PWD/tests/recipes:$PATH
+cd "$tap_dir" || exit 1
+conf=$top/tests/recipes/tones.conf
+
+# accuracy TABLE: the unweighted accuracy on test/TABLE, as an integer.
+accuracy() { serin-score-labels "test/$1" "${2:-exp/decode}/$1" 2> /dev/null | sed -n 's/^%UA \([0-9]*\).*/\1/p'; }
+# tap_least NAME FOUND LEAST
+tap_least() { if [[ $2 -ge $3 ]]; then tap_is "$1" x x; else tap_is "$1" "$2" "$3 or more"; fi }
+
+make_tones train 100 1 && make_tones test 60 2
+
+tap_ok "trains" serin-train --config="$conf" --dev-dir=test train exp
+tap_ok "decodes" serin-decode --log-probs=ark,t:together.ark exp test exp/decode
+for table in utt2emo utt2gender utt2style; do
+  tap_least "$table is learnt" "$(accuracy $table)" 90
+done
+wer=$(serin-score-text test/text exp/decode/text 2> /dev/null | sed -n 's/^%WER \([0-9]*\).*/\1/p')
+tap_least "words are learnt" "$((100 - ${wer:-100}))" 80
+tap_is "train.tsv: a line an epoch" "$(awk -F '\t' 'NF == 11' exp/train.tsv | wc -l)" 31
+tap_is "train.tsv: columns" "$(head -1 exp/train.tsv | tr '\t' ' ')" \
+  "step epoch seconds loss loss_emo loss_ctc loss_gender loss_style dev_ua dev_wer rate"
+tap_is "probabilities are those of the labels" \
+  "$(serin-copy-matrix scp:exp/decode/emotion.scp ark,t:- 2> /dev/null |
+    awk 'NF > 3 { best = 1; for (i = 2; i <= 3; i++) if ($i > $best) best = i; print best }' | tr '123' 'ahs' | sort | uniq -c)" \
+  "$(cut -d ' ' -f 2 exp/decode/utt2emo | cut -c 1 | sort | uniq -c)"
+
+tap_ok "decodes one by one" serin-decode --batch-seconds=0.1 --log-probs=ark,t:alone.ark exp test alone
+for table in text utt2emo utt2gender utt2style; do
+  tap_ok "$table is the same alone" cmp exp/decode/$table alone/$table
+done
+tap_is "log probabilities alone and in company differ by less than 1e-4" "$(paste together.ark alone.ark |
+  awk '$1 ~ /^-?[0-9]/ { n = NF / 2; for (i = 1; i <= n; i++) { d = $i - $(i + n); if (d > 1e-4 || d < -1e-4) bad++ } }
+       END { print bad + 0 }')" 0
+tap_ok "decodes with a beam" serin-decode --beam=8 exp test beam
+tap_ok "which agrees where the model is sure" awk 'NR == FNR { a[$1] = $0; next } a[$1] != $0 { n++ } END { exit n > 6 }' \
+  exp/decode/text beam/text
+
+tap_ok "trains again" serin-train --config="$conf" --dev-dir=test train again
+tap_ok "to the same bytes" cmp exp/model.safetensors again/model.safetensors
+tap_ok "a finished run is left as it is" serin-train --config="$conf" --dev-dir=test train again
+tap_ok "with the same bytes" cmp exp/model.safetensors again/model.safetensors
+tap_ok "another seed" serin-train --config="$conf" --seed=2 --epochs=2 train other
+tap_fails "gives other bytes" differ cmp exp/model.safetensors other/model.safetensors
+
+# Ctrl-C: the step is finished, and the same command goes on.
+serin-train --config="$conf" --dev-dir=test train stopped 2> log &
+pid=$!
+while [[ $(wc -l 2> /dev/null < stopped/train.tsv || echo 0) -lt 4 ]] && kill -0 $pid 2> /dev/null; do sleep 0.02; done
+kill -TERM $pid
+wait $pid
+tap_is "a signal ends training with its exit status" $? 143
+tap_has "and says how to go on" log "the same command goes on from there"
+tap_ok "which it does" serin-train --config="$conf" --dev-dir=test train stopped
+tap_has "from where it was" .err "resuming after update"
+tap_ok "to the same bytes as if nothing had happened" cmp exp/model.safetensors stopped/model.safetensors
+tap_is "and the same course" "$(cut -f 1,2,4- stopped/train.tsv)" "$(cut -f 1,2,4- exp/train.tsv)"
+
+tap_ok "features from a cache" serin-train --config="$conf" --dev-dir=test --cache-dir=cache train cached
+tap_ok "give the same bytes" cmp exp/model.safetensors cached/model.safetensors
+tap_ok "batches of half the size, two an update" serin-train --config="$conf" --batch-seconds=3 --accumulate=2 --epochs=3 train half
+tap_ok "the best model on held-out speakers" \
+  serin-train --config="$conf" --dev-speakers=spk0,spk3 --select=best --patience=3 --epochs=12 train best
+tap_ok "is a model" serin-decode best test best/decode
+tap_ok "only words" serin-train --config="$conf" --lambda-emotion=0 --lambda-gender=0 --lambda-style=0 --epochs=2 train words
+tap_ok "are decoded" serin-decode words test words/decode
+tap_is "without emotions" "$(ls words/decode)" text
+
+# Nothing to learn: labels dealt out anew. 60 test utterances of 3 classes; 55 % is 3.5 standard deviations above chance.
+mkdir shuffled && cp train/* shuffled/ 2> /dev/null
+paste -d ' ' <(cut -d ' ' -f 1 train/utt2emo) <(cut -d ' ' -f 2 train/utt2emo | awk '{ print (NR * 37) % 101, $0 }' | sort -n | cut -d ' ' -f 2) > shuffled/utt2emo
+tap_ok "shuffled labels" serin-train --config="$conf" shuffled chance
+tap_ok "decode" serin-decode chance test chance/decode
+tap_least "at chance" "$((100 - $(accuracy utt2emo chance/decode)))" 45
+tap_done

@@ -1,0 +1,367 @@
+/* The recogniser: what it computes of a batch, its losses and their gradients, and its folder. */
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "recipes/ser.h"
+#include "tests/unit/files.h"
+#include "tests/unit/unit.h"
+
+enum { UTTERANCES = 6, BINS = 4, STACK = 2, COLS = BINS * STACK };
+
+static int64_t rows[UTTERANCES] = { 9, 30, 1, 17, 44, 12 };
+static double  seconds[UTTERANCES];
+static float  *features[UTTERANCES];
+static ser_features inputs = { .cols = COLS, .variants = 1, .n = UTTERANCES, .rows = rows, .seconds = seconds, .x = features };
+static const char *const key[UTTERANCES] = { "u0", "u1", "u2", "u3", "u4", "u5" };
+static const int emotion[UTTERANCES] = { 0, 2, 1, NN_IGNORE, 2, 0 }, gender[UTTERANCES] = { 0, 1, 1, 0, NN_IGNORE, 1 };
+static ser_utterance utterances[UTTERANCES];
+static ser_data data = { .n = UTTERANCES, .utt = utterances };
+static int characters[] = { 5, 6, 5, 5, 4, 6 };
+
+/* Log-mel-like rows, labels, and texts of 2 or 3 characters (too many for the one row of u2). */
+static void invent(void)
+{
+    base_random r = base_random_at(7, 8, 9);
+    uint64_t drawn = 0;
+
+    for (int i = 0; i < UTTERANCES; i++) {
+        features[i] = malloc(sizeof(float) * (size_t)rows[i] * COLS);
+        for (int64_t j = 0; j < rows[i] * COLS; j++)
+            features[i][j] = (float)(10 + 3 * base_random_normal(&r, drawn++));
+        utterances[i] = (ser_utterance){ .key = key[i], .speaker = "", .label = { emotion[i], gender[i], NN_IGNORE },
+            .ctc = { .label = characters + i % 3, .n = 2 + i % 2 } };
+    }
+}
+
+static tx_vocab *vocabulary(void)
+{
+    tx_entry entry = { "u", "A B", 1 };
+    base_error e = BASE_ERROR_INIT;
+    tx_vocab *v = tx_vocab_build(&(tx_table){ .entry = &entry, .n = 1 }, &e);
+
+    ck_assert_msg(v != NULL, "%s", e.text);
+    ck_assert_int_eq(tx_vocab_size(v), 7);
+    return v;
+}
+
+static ser_model *new_model(bool with_gender, float dropout, int hidden)
+{
+    base_error e = BASE_ERROR_INIT;
+    ser_config c = ser_config_defaults();
+    ser_names names = { .vocab = vocabulary() };
+    ser_model_config mc;
+    ser_model *m;
+
+    c.width = 8, c.heads = 2, c.inner = 16, c.layers = 2, c.pos_kernel = 3, c.pos_groups = 2, c.bins = BINS, c.stack = STACK;
+    c.dropout = c.attention_dropout = c.activation_dropout = c.head_dropout = (double)dropout;
+    c.init = 0.3;
+    c.head_hidden = hidden;
+    for (int i = 0; i < 3; i++)
+        ser_labels_add(&names.task[SER_EMOTION], (const char *[]){ "ang", "hap", "sad" }[i], &e);
+    for (int i = 0; i < 2 && with_gender; i++)
+        ser_labels_add(&names.task[SER_GENDER], (const char *[]){ "f", "m" }[i], &e);
+    ck_assert_int_eq(ser_model_configure(&c, &mc, &e), BASE_OK);
+    m = ser_model_new(&mc, &names, false, &e);
+    ck_assert_msg(m != NULL, "%s", e.text);
+    nn_params_init(m->params, 3);
+    ck_assert_int_eq(ser_features_moments(&inputs, m->mean->x, m->scale->x, &e), BASE_OK);
+    return m;
+}
+
+static void fill(ser_batch *b, const ser_model *m, const ser_item *item, int64_t n, const ser_augment *a)
+{
+    base_error e = BASE_ERROR_INIT;
+    ser_plan all;
+
+    ck_assert_int_eq(ser_plan_make(&all, &inputs, 1000, 1, 0, -1, &e), BASE_OK);
+    ck_assert_int_eq(ser_batch_reserve(b, &data, 0, &inputs, &all, &e), BASE_OK);
+    ck_assert_int_eq(ser_batch_fill(b, m, &data, 0, &inputs, item ? item : all.item, n, a, &e), BASE_OK);
+    ser_plan_free(&all);
+}
+
+static nn_tape *new_tape(void)
+{
+    base_error e = BASE_ERROR_INIT;
+    nn_tape *t = nn_tape_new(NULL, &e);
+
+    ck_assert_msg(t != NULL, "%s", e.text);
+    return t;
+}
+
+/* ---- forward ----------------------------------------------------------------------------------------------------- */
+
+START_TEST(alone_and_in_company)
+{
+    ser_model *m = new_model(true, 0.1f, 5);
+    ser_batch b = { 0 }, one = { 0 };
+    nn_tape *t = new_tape(), *s = new_tape();
+    ser_outputs all, o;
+
+    fill(&b, m, NULL, UTTERANCES, NULL);
+    nn_tape_begin(t, NN_INFER, 0);
+    ser_forward(t, m, &b, &all);
+    ck_assert_ptr_null(nn_tape_error(t));
+    for (int i = 0; i < UTTERANCES; i++) {
+        fill(&one, m, &(ser_item){ i, 0 }, 1, NULL);
+        nn_tape_begin(s, NN_INFER, 0);
+        ser_forward(s, m, &one, &o);
+        for (int k = 0; k < 3; k++)
+            ck_assert_float_eq_tol(o.task[SER_EMOTION]->x[k], all.task[SER_EMOTION]->x[i * 3 + k], 1e-4f);
+        for (int64_t k = 0; k < rows[i] * 7; k++)
+            ck_assert_float_eq_tol(o.ctc->x[k], all.ctc->x[b.begin[i] * 7 + k], 1e-4f);
+    }
+    ser_batch_free(&b);
+    ser_batch_free(&one);
+    nn_tape_free(t);
+    nn_tape_free(s);
+    ser_model_free(m);
+}
+END_TEST
+
+/* ---- losses ------------------------------------------------------------------------------------------------------ */
+
+static const float class_weight[3] = { 0.5f, 2, 1 };
+
+static ser_weighting weighting(double gender_weight)
+{
+    return (ser_weighting){ .lambda = { 1, gender_weight, 0 }, .ctc = 0.7, .total = { 0.5 + 1 + 2 + 1 + 0.5, 5, 0 },
+        .ctc_total = UTTERANCES, .class_weight = class_weight, .label_smoothing = 0.1, .reduction = NN_CTC_MEAN };
+}
+
+/* Adds the gradients of items first .. first + n - 1; returns the loss. */
+static double backward(nn_tape *t, ser_model *m, int first, int n, const ser_weighting *w, bool gradients)
+{
+    ser_item item[UTTERANCES];
+    ser_batch b = { 0 };
+    ser_outputs o;
+    ser_losses l;
+    double loss;
+
+    for (int i = 0; i < n; i++)
+        item[i] = (ser_item){ first + i, 0 };
+    fill(&b, m, item, n, NULL);
+    nn_tape_begin(t, NN_RECORD, 0);
+    ser_forward(t, m, &b, &o);
+    ser_loss(t, m, &b, &o, w, &l);
+    ck_assert_msg(!nn_tape_error(t), "%s", nn_tape_error(t) ? nn_tape_error(t)->text : "");
+    loss = (double)l.total->x[0];
+    if (gradients)
+        ck_assert_int_eq(nn_tape_backward(t, l.total), BASE_OK);
+    ser_batch_free(&b);
+    return loss;
+}
+
+START_TEST(accumulated_batches_equal_one)
+{
+    ser_model *m = new_model(true, 0, 0);
+    nn_tape *t = new_tape();
+    ser_weighting w = weighting(0.4);
+    int64_t n = nn_params_trainable(m->params);
+    float *whole = malloc(sizeof *whole * (size_t)n), *g = nn_params_grads(m->params);
+    double one, two, largest = 0;
+
+    nn_params_zero_grads(m->params);
+    one = backward(t, m, 0, UTTERANCES, &w, true);
+    memcpy(whole, g, sizeof *whole * (size_t)n);
+    nn_params_zero_grads(m->params);
+    two = backward(t, m, 0, 1, &w, true) + backward(t, m, 1, 4, &w, true) + backward(t, m, 5, 1, &w, true);
+    ck_assert_double_eq_tol(one, two, 1e-5);
+    for (int64_t i = 0; i < n; i++)
+        largest = fmax(largest, fabs((double)whole[i]));
+    ck_assert_double_gt(largest, 0.01);
+    for (int64_t i = 0; i < n; i++)
+        ck_assert_double_eq_tol((double)g[i], (double)whole[i], 1e-5 * largest);
+    free(whole);
+    nn_tape_free(t);
+    ser_model_free(m);
+}
+END_TEST
+
+/* p = from + step d, d a random direction of length 1. Returns gradient . d. */
+static double move(const nn_param *p, const float *from, const float *gradient, double step, uint64_t which)
+{
+    base_random r = base_random_at(11, which, 0);
+    double norm = 0, along = 0;
+
+    for (int64_t i = 0; i < p->count; i++)
+        norm += pow(base_random_normal(&r, (uint64_t)i), 2);
+    for (int64_t i = 0; i < p->count; i++) {
+        double d = base_random_normal(&r, (uint64_t)i) / sqrt(norm);
+
+        p->x[i] = from[i] + (float)(step * d);
+        along += (double)gradient[i] * d;
+    }
+    return along;
+}
+
+/* For each parameter: (L(p + h d) - L(p - h d)) / 2h = gradient . d. */
+START_TEST(gradients)
+{
+    ser_model *m = new_model(true, 0, 6);
+    nn_tape *t = new_tape();
+    ser_weighting w = weighting(0.4);
+    const double h = 0.01;
+
+    nn_params_zero_grads(m->params);
+    backward(t, m, 0, UTTERANCES, &w, true);
+    for (int i = 0; i < nn_params_count(m->params); i++) {
+        const nn_param *p = nn_params_at(m->params, i);
+        float *from = malloc(sizeof *from * (size_t)p->count * 2), *gradient = from + p->count;
+        double along, slope;
+
+        ck_assert_msg((p->dx == NULL) == (strncmp(p->name, "front.", 6) == 0), "%s", p->name);
+        if (p->dx) {
+            memcpy(from, p->x, sizeof *from * (size_t)p->count);
+            memcpy(gradient, p->dx, sizeof *from * (size_t)p->count);
+            move(p, from, gradient, h, (uint64_t)i);
+            slope = backward(t, m, 0, UTTERANCES, &w, false);
+            along = move(p, from, gradient, -h, (uint64_t)i);
+            slope = (slope - backward(t, m, 0, UTTERANCES, &w, false)) / (2 * h);
+            ck_assert_msg(fabs(slope - along) < 5e-4 + 5e-3 * fabs(along), "%s: %g, not %g", p->name, along, slope);
+            move(p, from, gradient, 0, (uint64_t)i);
+        }
+        free(from);
+    }
+    nn_tape_free(t);
+    ser_model_free(m);
+}
+END_TEST
+
+/* A part whose weight is 0 is absent to the bit. */
+START_TEST(lambda_zero_is_absent)
+{
+    ser_model *with = new_model(true, 0.1f, 0), *without = new_model(false, 0.1f, 0);
+    nn_tape *t = new_tape();
+    ser_weighting w = weighting(0);
+
+    nn_params_zero_grads(with->params);
+    nn_params_zero_grads(without->params);
+    ck_assert_double_eq(backward(t, with, 0, UTTERANCES, &w, true), backward(t, without, 0, UTTERANCES, &w, true));
+    for (int i = 0; i < nn_params_count(without->params); i++) {
+        const nn_param *a = nn_params_at(without->params, i), *b = nn_params_find(with->params, a->name);
+
+        ck_assert_mem_eq(a->x, b->x, sizeof(float) * (size_t)a->count);
+        if (a->dx)
+            ck_assert_mem_eq(a->dx, b->dx, sizeof(float) * (size_t)a->count);
+    }
+    nn_tape_free(t);
+    ser_model_free(with);
+    ser_model_free(without);
+}
+END_TEST
+
+/* ---- what happens to rows on their way into a batch ----------------------------------------------------------------- */
+
+START_TEST(augmentation)
+{
+    ser_model *m = new_model(false, 0, 0);
+    ser_batch plain = { 0 }, b = { 0 }, again = { 0 };
+    ser_augment none = { .seed = 1, .step = 2 }, masks = { .bin_masks = 1, .bin_width = 2, .time_masks = 1, .time_width = 8,
+        .seed = 1, .step = 2 }, gain = { .gain_db = 6, .seed = 1, .step = 2 };
+    int64_t zeros = 0;
+
+    fill(&plain, m, NULL, UTTERANCES, NULL);
+    ck_assert_float_eq_tol(plain.x[COLS + 3], (features[0][COLS + 3] - m->mean->x[3]) * m->scale->x[3], 1e-6f);
+    fill(&b, m, NULL, UTTERANCES, &none);
+    ck_assert_mem_eq(plain.x, b.x, sizeof *b.x * (size_t)(plain.begin[UTTERANCES] * COLS));
+    fill(&b, m, NULL, UTTERANCES, &masks);
+    fill(&again, m, NULL, UTTERANCES, &masks);
+    ck_assert_mem_eq(again.x, b.x, sizeof *b.x * (size_t)(plain.begin[UTTERANCES] * COLS));
+    for (int64_t i = 0; i < plain.begin[UTTERANCES] * COLS; i++) {
+        ck_assert(b.x[i] == plain.x[i] || b.x[i] == 0);
+        zeros += b.x[i] == 0;
+    }
+    ck_assert(zeros > 0 && zeros < plain.begin[UTTERANCES] * COLS * 3 / 4);
+    fill(&b, m, NULL, UTTERANCES, &gain);   /* one shift of the log power for a whole utterance */
+    for (int i = 0; i < UTTERANCES; i++) {
+        float *x = b.x + b.begin[i] * COLS, *y = plain.x + b.begin[i] * COLS, shift = (x[0] - y[0]) / m->scale->x[0];
+
+        ck_assert(fabsf(shift) <= 0.6f * logf(10) && shift != 0);
+        ck_assert_float_eq_tol((x[5] - y[5]) / m->scale->x[5], shift, 1e-4f);
+    }
+    ser_batch_free(&plain);
+    ser_batch_free(&b);
+    ser_batch_free(&again);
+    ser_model_free(m);
+}
+END_TEST
+
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
+
+static char *read_text(const char *path)
+{
+    static char text[20000];
+    FILE *f = fopen(path, "r");
+    size_t n = fread(text, 1, sizeof text - 1, f);
+
+    text[n] = '\0';
+    fclose(f);
+    return text;
+}
+
+/* Replaces a text in a file of the folder, expects the model to be refused with `what`, and puts the file back. */
+static void tamper(const char *name, const char *from, const char *to, base_status status, const char *what)
+{
+    char *text = strdup(read_text(files_path(name))), *at = strstr(text, from), changed[20000];
+    base_error e = BASE_ERROR_INIT;
+
+    ck_assert_msg(at != NULL, "no %s in %s", from, text);
+    snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+    files_write(name, changed, strlen(changed));
+    ck_assert_ptr_null(ser_model_load(files_path(""), &e));
+    ck_assert_msg(e.status == status && strstr(e.text, what), "%d \"%s\", expected %d \"%s\"", e.status, e.text, status, what);
+    files_write(name, text, strlen(text));
+    free(text);
+}
+
+START_TEST(folder)
+{
+    base_error e = BASE_ERROR_INIT;
+    ser_model *m = new_model(true, 0.1f, 5), *back;
+
+    ck_assert_msg(ser_model_save(m, files_path(""), &e) == BASE_OK, "%s", e.text);
+    back = ser_model_load(files_path(""), &e);
+    ck_assert_msg(back != NULL, "%s", e.text);
+    ck_assert_int_eq(nn_params_count(m->params), nn_params_count(back->params));
+    for (int i = 0; i < nn_params_count(m->params); i++) {
+        const nn_param *a = nn_params_at(m->params, i), *b = nn_params_find(back->params, a->name);
+
+        ck_assert_mem_eq(a->x, b->x, sizeof(float) * (size_t)a->count);
+    }
+    ck_assert_ptr_nonnull(nn_params_find(back->params, "hubert.encoder.layers.1.attention.k_proj.weight"));
+    ck_assert_int_eq(back->config.front.bins, BINS);
+    ck_assert_int_eq(back->config.front.cmvn, SER_CMVN_GLOBAL);
+    ck_assert_float_eq(back->config.encoder.encoder.dropout, 0.1f);
+    ser_model_free(back);
+    ser_model_free(m);
+
+    tamper("labels.json", "\"hap\"", "\"joy\"", BASE_MISMATCH, "saved with labels {\"emotion\":[\"ang\",\"hap\",\"sad\"]");
+    tamper("vocab.json", "\"A\"", "\"C\"", BASE_MISMATCH, "vocabulary");
+    tamper("config.json", "\"hidden_dropout\": 0.1", "\"hidden_dropout\": 0.2", BASE_MISMATCH, "configuration");
+    tamper("config.json", "\"version\": 1", "\"version\": 2", BASE_UNSUPPORTED, "version 2, this program reads version 1");
+    tamper("config.json", "\"serin\"", "\"seri\"", BASE_UNSUPPORTED, "no model of serin-train's");
+    tamper("preprocessor_config.json", "16000", "8000", BASE_UNSUPPORTED, "sampling_rate is 8000, expected 16000");
+    tamper("preprocessor_config.json", "\"global\"", "\"local\"", BASE_VALUE, "serin_cmvn is \"local\"");
+    tamper("config.json", "\"hidden_size\": 8", "\"hidden_size\": 16", BASE_MISMATCH, "configuration");
+    unlink(files_path("model.safetensors"));
+    ck_assert_ptr_null(ser_model_load(files_path(""), &e));
+    ck_assert_int_eq(e.status, BASE_MISSING);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("recogniser");
+
+    invent();
+    unit_add(s, alone_and_in_company);
+    unit_add(s, accumulated_batches_equal_one);
+    unit_add(s, gradients);
+    unit_add(s, lambda_zero_is_absent);
+    unit_add(s, augmentation);
+    files_add(s, folder);
+    return s;
+}
+
+UNIT_MAIN(suite)
