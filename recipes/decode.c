@@ -128,10 +128,14 @@ static base_status decode_all(const ser_model *m, const ser_data *d, const ser_d
 
         if (f)
             ser_apply(m, tape, d, i, f, opt->batch_seconds, write_result, o, e);
-        base_progress_step(&p, (double)base_min_i64(i + CHUNK, d->n), "%s", "");
+        if (!e->status)
+            base_progress_step(&p, (double)base_min_i64(i + CHUNK, d->n), "%s", "");
         ser_features_free(f);
     }
-    base_progress_end(&p, "%s", e->status ? "failed" : "done");
+    if (e->status)
+        base_progress_clear();
+    else
+        base_progress_end(&p, "%s", "");
     nn_tape_free(tape);
     ser_front_free(front);
     return e->status;

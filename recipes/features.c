@@ -162,11 +162,13 @@ ser_features *ser_features_new(const ser_front *front, const ser_data *d, int64_
         base_progress_begin(&p, what, "utterances", 0, (double)n);
     for (int64_t i = 0; i < n && !status; i += BLOCK) {
         status = compute_block(f, front, d, first, i, base_min_i64(BLOCK, n - i), speed, cache_dir, e);
-        if (what)
+        if (what && !status)
             base_progress_step(&p, (double)base_min_i64(i + BLOCK, n), "%s", "");
     }
-    if (what)
+    if (what && !status)
         base_progress_end(&p, "%s", "");
+    else if (what)
+        base_progress_clear();
     if (!status)
         return f;
     ser_features_free(f);
