@@ -15,6 +15,9 @@ tap_none() { tap_is "$1" "$(find . -path "$2")" ""; }
 make_tones train 24 1 && make_tones test 8 2
 train train exp 2> /dev/null
 
+tap_is "docs/config.md has the keys that --help has" "$(awk '/^## Keys/ { on = 1 } on && /^\| `/' "$top/docs/config.md")" \
+  "$(bash "$top/scripts/config_table.sh")"
+
 # ---- options
 tap_refuses "an unknown option" "unknown option --lamda-ctc" train --lamda-ctc=1 train x
 tap_refuses "an option out of range" "--dropout=1.5: expected a number from 0 to 0.9" train --dropout=1.5 train x
