@@ -184,12 +184,11 @@ void ser_batch_free(ser_batch *b)
 
 /* ---- what happens to log-mel rows ---------------------------------------------------------------------------------- */
 
-/* x [rows][cols] = (x + shift - mean) scale. */
-static void normalise(float *x, int64_t rows, int cols, float shift, const float *mean, const float *scale)
+void ser_normalise(const ser_model *m, float *x, int64_t rows, float shift)
 {
-    for (int64_t r = 0; r < rows; r++, x += cols)
-        for (int c = 0; c < cols; c++)
-            x[c] = (x[c] + shift - mean[c]) * scale[c];
+    for (int64_t r = 0; m->mean && r < rows; r++, x += m->mean->cols)
+        for (int c = 0; c < m->mean->cols; c++)
+            x[c] = (x[c] + shift - m->mean->x[c]) * m->scale->x[c];
 }
 
 /* SpecAugment (Park et al. 2019) without warping: bands of bins and stretches of rows become 0, the mean. A stretch is
@@ -227,8 +226,7 @@ static void finish(float *x, int64_t rows, const ser_model *m, const char *key, 
         r = base_random_at(a->seed, a->step, base_hash_text(base_hash_text(BASE_HASH_INIT, "augment/"), key));
         shift = log_power(a->gain_db * (2 * base_random_uniform(&r, 0) - 1));
     }
-    if (m->mean)
-        normalise(x, rows, m->mean->cols, shift, m->mean->x, m->scale->x);
+    ser_normalise(m, x, rows, shift);
     if (a)
         mask(x, rows, c->bins, c->stack, a, &r);
 }

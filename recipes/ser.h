@@ -233,6 +233,8 @@ base_status ser_batch_reserve(ser_batch *b, const ser_data *d, int64_t first, co
     base_error *e);
 void        ser_batch_free(ser_batch *b);
 
+/* x [rows][cols] = (x + shift - mean) scale, where the model has them. */
+void        ser_normalise(const ser_model *m, float *x, int64_t rows, float shift);
 /* x of the batch: features of the items, normalised as the model asks, augmented (NULL: not). Items count from utterance
  * `first` of d, as f does. */
 base_status ser_batch_fill(ser_batch *b, const ser_model *m, const ser_data *d, int64_t first, const ser_features *f,
@@ -281,6 +283,15 @@ base_status ser_transcribe(const tx_vocab *v, const ser_result *r, int beam, cha
 typedef struct ser_scores { double ua, wer; } ser_scores;     /* percent; NAN: not measured */
 base_status ser_evaluate(const ser_model *m, nn_tape *t, const ser_data *d, const ser_features *f, double seconds,
     ser_scores *s, base_error *e);
+
+/* ---- hidden states: states.c ------------------------------------------------------------------------------------- */
+
+/* The encoder of a folder, Hugging Face's or ours. layer: as nn_hubert_encode's, at most the number of layers. */
+typedef struct ser_states ser_states;
+ser_states *ser_states_open(const char *dir, int layer, base_error *e);
+void        ser_states_free(ser_states *s);
+/* Of n samples at SER_RATE, which may be changed; out lives until the next call. BASE_LIMIT: too short for a frame. */
+base_status ser_states_compute(ser_states *s, float *x, int64_t n, nn_matrix *out, base_error *e);
 
 /* ---- training and decoding --------------------------------------------------------------------------------------- */
 

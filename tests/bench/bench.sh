@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# The bench works: a training step of a tiny model, which must not call malloc, and an operator at full size.
+# shellcheck source=tests/recipes/tap.sh
+. "${srcdir:-.}/tests/recipes/tap.sh"
+
+tap_ok "a training step calls malloc nowhere" tests/bench/bench --step --tiny --steps=1
+tap_is "all at once and in pieces" "$(grep -c 'useful GFLOP/s' "$tap_dir/.out")" 2
+tap_ok "an operator" tests/bench/bench --only=relu --seconds=0
+tap_is "at the shapes of two models" "$(grep -c '^relu .* ms .* GB/s .* ms .* GB/s' "$tap_dir/.out")" 2
+tap_done

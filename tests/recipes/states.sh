@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# serin-states on the tiny models of tests/parity: frames, layers, and what is refused. The numbers are test_states's.
+# shellcheck source=tests/recipes/tap.sh
+. "${srcdir:-.}/tests/recipes/tap.sh"
+cd "$tap_dir" || exit 1
+model=$top/tests/parity/hubert-layer
+
+# A tenth of a second at 16 kHz, at 8 kHz, and what is shorter than a frame.
+two() { printf '\\0%o\\0%o' $(($1 % 256)) $(($1 / 256)); }
+wav() {             # bytes of samples, rate; samples on standard input
+  printf '%b' "RIFF$(two $(($1 + 36)))\0\0WAVEfmt \020\0\0\0\001\0\001\0$(two "$2")\0\0\0\0\0\0\002\0\020\0data$(two "$1")\0\0"
+  cat
+}
+noise() { awk -v n="$1" 'BEGIN { for (i = 0; i < n; i++) printf "%c", 32 + (i * i * 7 + i * 31) % 90 }'; }
+noise 3200 | wav 3200 16000 > a.wav
+noise 1600 | wav 1600 8000 > b.wav
+noise 20 | wav 20 16000 > c.wav
+printf 'a a.wav\nb b.wav\n' > wav.scp
+
+shape() { awk '$1 == k { on = 1; next } on { n++; c = NF - ($NF == "]") } /\]/ { on = 0 } END { print n, c }' k="$1" "$2"; }
+
+tap_ok "the last layer" serin-states "$model" scp:wav.scp ark,t:last.ark
+tap_is "a row for 20 samples, a column for each of the model's" "$(shape a last.ark) $(shape b last.ark)" "79 20 79 20"
+tap_ok "a layer below" serin-states --layer=1 "$model" scp:wav.scp ark,t:first.ark
+tap_is "has as many" "$(shape a first.ark)" "79 20"
+tap_ok "is another" bash -c '! cmp -s last.ark first.ark'
+tap_ok "binary, with an index" serin-states "$model" scp:wav.scp ark,scp:last.bin,last.scp
+tap_is "names every sound" "$(cut -d ' ' -f 1 last.scp | paste -sd ' ')" "a b"
+printf 'a a.wav\nc c.wav\nd absent.wav\n' > wav.scp
+tap_ok "bad sounds are left out" serin-states "$model" scp:wav.scp ark,t:some.ark
+for text in 'c: 10 samples are too short for a frame' 'd: absent.wav: No such file' 'Done 1 utterances, 2 failed'; do
+  tap_has "told: $text" .err "$text"
+done
+tap_refuses "a layer too many" "layer 3 of a model with 2" serin-states --layer=3 "$model" scp:wav.scp ark:none.ark
+tap_refuses "no model" "absent/config.json" serin-states absent scp:wav.scp ark:none.ark
+mkdir cut
+cp "$model/config.json" cut
+head -c 1000 "$model/model.safetensors" > cut/model.safetensors
+tap_refuses "half a model" "cut/model.safetensors" serin-states cut scp:wav.scp ark:none.ark
+sed 's/"hidden_size": 20/"hidden_size": 24/' "$model/config.json" > cut/config.json
+cp "$model/model.safetensors" cut
+tap_refuses "a model of another shape" "shape [20, 10], expected [24, 10]" serin-states cut scp:wav.scp ark:none.ark
+tap_is "nothing is left" "$(echo none*)" "none*"
+tap_done
