@@ -1,8 +1,8 @@
 /* Alignment of two sequences of tokens by dynamic programming, and the error rates that follow.
  *
  * What is counted depends on the costs and on which of several cheapest alignments is taken:
- *   TX_UNIT    substitution, insertion, deletion 1; a diagonal step must be cheaper than both others, a deletion cheaper
- *              than an insertion (LevenshteinEditDistance of Kaldi, which compute-wer prints).
+ *   TX_UNIT    substitution, insertion, deletion 1; a diagonal step must be cheaper than both others, a deletion
+ *              cheaper than an insertion (LevenshteinEditDistance of Kaldi, which compute-wer prints).
  *   TX_SCLITE  substitution 4, insertion and deletion 3; the diagonal wins ties, then the insertion (SCTK).
  * The choice is made where a cell is computed, as both of them do, and followed back from the end. */
 #include <stdlib.h>
@@ -53,7 +53,8 @@ static void fill(const tx_tokens *ref, const tx_tokens *hyp, tx_costs which, int
         row[0] = i * cost.deletion;
         for (int64_t j = 1; j <= hyp->n; j++, cell++) {
             bool same = tx_token_equal(ref->token[i - 1], hyp->token[j - 1]);
-            int64_t value[] = { corner + (same ? 0 : cost.substitution), row[j] + cost.deletion, row[j - 1] + cost.insertion };
+            int64_t value[] = { corner + (same ? 0 : cost.substitution), row[j] + cost.deletion,
+                                row[j - 1] + cost.insertion };
             step s = choose(which, value[DIAGONAL], value[DELETION], value[INSERTION]);
 
             corner = row[j];
@@ -69,7 +70,9 @@ static void trace(const tx_tokens *ref, const tx_tokens *hyp, const unsigned cha
     int64_t i = ref->n, j = hyp->n, first = i + j;
 
     while (i > 0 || j > 0) {
-        step s = i == 0 ? INSERTION : j == 0 ? DELETION : step_get(steps, (size_t)(i - 1) * (size_t)hyp->n + (size_t)(j - 1));
+        step s = i == 0   ? INSERTION
+                 : j == 0 ? DELETION
+                          : step_get(steps, (size_t)(i - 1) * (size_t)hyp->n + (size_t)(j - 1));
 
         i -= s != INSERTION;
         j -= s != DELETION;
@@ -120,7 +123,8 @@ void tx_alignment_free(tx_alignment *a)
     *a = (tx_alignment){ 0 };
 }
 
-base_status tx_count_errors(const char *ref, const char *hyp, bool characters, tx_costs costs, tx_errors *sum, base_error *e)
+base_status tx_count_errors(const char *ref, const char *hyp, bool characters, tx_costs costs, tx_errors *sum,
+                            base_error *e)
 {
     base_status (*split)(const char *, tx_tokens *, base_error *) = characters ? tx_split_characters : tx_split_words;
     tx_tokens r = { 0 }, h = { 0 };

@@ -29,8 +29,9 @@ static char *trim(char *line)
 static bool is_idle(const char *line) { return !*line || strncmp(line, ";;", 2) == 0; }
 
 /* Cuts the file that t holds into lines and hands each that says something to take. */
-static base_status each_line(tx_table *t, size_t size, base_status (*take)(void *data, char *line, int64_t number, base_error *e),
-    void *data, base_error *e)
+static base_status each_line(tx_table *t, size_t size,
+                             base_status (*take)(void *data, char *line, int64_t number, base_error *e), void *data,
+                             base_error *e)
 {
     base_status status = tx_utf8_check(t->path, 1, t->text, size, e);
     int64_t number = 1;
@@ -46,7 +47,7 @@ static base_status each_line(tx_table *t, size_t size, base_status (*take)(void 
     return status;
 }
 
-/* ---- trn ---------------------------------------------------------------------------------------------------------- */
+/* ---- trn ------------------------------------------------------------------------------------------------------- */
 
 void tx_trn_write(FILE *f, const char *key, const char *words)
 {
@@ -59,7 +60,8 @@ static base_status take_trn(void *data, char *line, int64_t number, base_error *
     char *open = strrchr(line, '('), *close = line + strlen(line) - 1;
 
     if (!open || *close != ')' || close == open + 1)
-        return base_fail(e, BASE_FORMAT, "%s:%lld: a key in parentheses expected at the end", t->path, (long long)number);
+        return base_fail(e, BASE_FORMAT, "%s:%lld: a key in parentheses expected at the end", t->path,
+                         (long long)number);
     *close = *open = '\0';
     t->entry[t->n++] = (tx_entry){ open + 1, trim(line), number };
     return BASE_OK;
@@ -79,7 +81,7 @@ base_status tx_trn_read(tx_table *t, const char *path, base_error *e)
     return status;
 }
 
-/* ---- ctm ---------------------------------------------------------------------------------------------------------- */
+/* ---- ctm ------------------------------------------------------------------------------------------------------- */
 
 void tx_ctm_write(FILE *f, const char *key, const char *channel, double begin, double duration, const char *word,
     double confidence)
@@ -120,8 +122,9 @@ static base_status take_ctm(void *data, char *line, int64_t number, base_error *
     for (char *s = strtok_r(line, " \t", &save); s && n <= CTM_FIELDS; s = strtok_r(NULL, " \t", &save))
         field[n++] = s;
     if (n != 5 && n != 6)
-        return base_fail(e, BASE_FORMAT, "%s:%lld: key, channel, begin, duration, word and perhaps a confidence expected",
-            c->path, (long long)number);
+        return base_fail(e, BASE_FORMAT,
+                         "%s:%lld: key, channel, begin, duration, word and perhaps a confidence expected", c->path,
+                         (long long)number);
     if (!read_seconds(field[2], &begin) || !read_seconds(field[3], &duration))
         return base_fail(e, BASE_FORMAT, "%s:%lld: \"%s %s\" found, begin and duration in seconds expected", c->path,
             (long long)number, field[2], field[3]);

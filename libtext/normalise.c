@@ -8,12 +8,18 @@
 #include "libtext/number.h"
 #include "libtext/tx.h"
 
-/* ---- options ---------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------------------------- */
 
 static bool set_flag(tx_normalise_options *o, const char *word, size_t n)
 {
-    struct { const char *name; bool *value; } flags[] = { { "strip-marks", &o->strip_marks }, { "digits", &o->spell_digits },
-        { "tags", &o->drop_tags }, { "punctuation", &o->drop_punctuation }, { "collapse", &o->collapse } };
+    struct {
+        const char *name;
+        bool *value;
+    } flags[] = { { "strip-marks", &o->strip_marks },
+                  { "digits", &o->spell_digits },
+                  { "tags", &o->drop_tags },
+                  { "punctuation", &o->drop_punctuation },
+                  { "collapse", &o->collapse } };
     bool value = n <= 3 || strncmp(word, "no-", 3) != 0;
 
     if (!value) {
@@ -48,14 +54,17 @@ base_status tx_normalise_parse(tx_normalise_options *o, const char *words, base_
         if (n == 4 && strncmp(words, "none", 4) == 0)
             *o = (tx_normalise_options)TX_NORMALISE_NONE;
         else if (!set_flag(o, words, n) && !set_choice(o, words, n))
-            return base_fail(e, BASE_VALUE, "text normalisation: \"%.*s\" found, none, keep-case, upper, lower, keep-form, "
-                "nfc, nfd, nfkc, nfkd or [no-]strip-marks, -digits, -tags, -punctuation, -collapse expected", (int)n, words);
+            return base_fail(
+                e, BASE_VALUE,
+                "text normalisation: \"%.*s\" found, none, keep-case, upper, lower, keep-form, "
+                "nfc, nfd, nfkc, nfkd or [no-]strip-marks, -digits, -tags, -punctuation, -collapse expected",
+                (int)n, words);
         words += n + (words[n] == ',');
     }
     return BASE_OK;
 }
 
-/* ---- the first pass: tags and apostrophes ------------------------------------------------------------------------- */
+/* ---- the first pass: tags and apostrophes ---------------------------------------------------------------------- */
 
 static bool is_apostrophe(uint32_t c)
 {
@@ -87,7 +96,7 @@ static char *simplify(const char *text, const tx_normalise_options *o, base_erro
     return tx_buffer_take(&b, e);
 }
 
-/* ---- the second: Unicode's form ----------------------------------------------------------------------------------- */
+/* ---- the second: Unicode's form -------------------------------------------------------------------------------- */
 
 static char *apply_form(const char *text, const tx_normalise_options *o, base_error *e)
 {
@@ -96,7 +105,8 @@ static char *apply_form(const char *text, const tx_normalise_options *o, base_er
         [TX_FORM_NFKD] = UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT };
     utf8proc_uint8_t *mapped = NULL;
     utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text, 0, &mapped,
-        (utf8proc_option_t)(UTF8PROC_NULLTERM | UTF8PROC_STABLE | options[o->form] | (o->strip_marks ? UTF8PROC_STRIPMARK : 0)));
+                                      (utf8proc_option_t)(UTF8PROC_NULLTERM | UTF8PROC_STABLE | options[o->form] |
+                                                          (o->strip_marks ? UTF8PROC_STRIPMARK : 0)));
 
     if (n < 0)
         base_fail(e, n == UTF8PROC_ERROR_NOMEM ? BASE_NO_MEMORY : BASE_FORMAT, "text cannot be normalised: %s",
@@ -104,7 +114,7 @@ static char *apply_form(const char *text, const tx_normalise_options *o, base_er
     return (char *)mapped;
 }
 
-/* ---- the third: characters ---------------------------------------------------------------------------------------- */
+/* ---- the third: characters ------------------------------------------------------------------------------------- */
 
 /* What has been written, with white space held back until something follows it. */
 typedef struct writer {

@@ -24,7 +24,7 @@ static bool tell(const teller *t, int64_t line, const char *reason)
     return t->fault != NULL;
 }
 
-/* ---- a line ------------------------------------------------------------------------------------------------------- */
+/* ---- a line ---------------------------------------------------------------------------------------------------- */
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
@@ -36,7 +36,8 @@ static bool refused_character(const char *line, char reason[TX_REASON])
     for (uint32_t c; (c = tx_utf8_next(&line)) != 0; column++) {
         in_key = in_key && c != ' ' && c != '\t';
         if (c == '\r')
-            snprintf(reason, TX_REASON, "carriage return in column %lld (lines end with a newline alone)", (long long)column);
+            snprintf(reason, TX_REASON, "carriage return in column %lld (lines end with a newline alone)",
+                     (long long)column);
         else if (c == 0xFEFF && column == 1)
             snprintf(reason, TX_REASON, "byte order mark before the key");
         else if ((c < ' ' && c != '\t') || (c >= 0x7F && c < 0xA0) || (in_key && tx_is_space(c)))
@@ -82,7 +83,7 @@ static bool parse_line(char *line, size_t size, tx_values values, tx_entry *entr
     return false;
 }
 
-/* ---- order -------------------------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------------------------- */
 
 static int compare_keys(const void *a, const void *b)
 {
@@ -99,7 +100,8 @@ static int compare_lines(const void *a, const void *b)
 
 static void say_twice(const tx_entry *first, char reason[TX_REASON])
 {
-    snprintf(reason, TX_REASON, "key \"%.200s\" appears twice (first on line %lld)", first->key, (long long)first->line);
+    snprintf(reason, TX_REASON, "key \"%.200s\" appears twice (first on line %lld)", first->key,
+             (long long)first->line);
 }
 
 /* Is the new entry, behind the table's last, in its place? A key that appears twice is told of when all are sorted,
@@ -115,7 +117,8 @@ static bool in_order(const tx_table *t, const tx_entry *entry, const teller *to,
     if (twin)
         say_twice(twin, reason);
     else
-        snprintf(reason, TX_REASON, "key \"%.150s\" comes after \"%.150s\" (sort with LC_ALL=C)", entry->key, last->key);
+        snprintf(reason, TX_REASON, "key \"%.150s\" comes after \"%.150s\" (sort with LC_ALL=C)", entry->key,
+                 last->key);
     return false;
 }
 
@@ -146,7 +149,7 @@ base_status tx_table_sort(tx_table *t, base_error *e)
     return sort_entries(t, &to) ? BASE_OK : BASE_FORMAT;
 }
 
-/* ---- a table ------------------------------------------------------------------------------------------------------ */
+/* ---- a table --------------------------------------------------------------------------------------------------- */
 
 base_status tx_table_load(tx_table *t, const char *path, size_t *size, base_error *e)
 {
@@ -195,7 +198,8 @@ static bool read_lines(tx_table *t, size_t size, tx_values values, const teller 
     return true;
 }
 
-base_status tx_table_read_faults(tx_table *t, const char *path, tx_values values, tx_fault fault, void *data, base_error *e)
+base_status tx_table_read_faults(tx_table *t, const char *path, tx_values values, tx_fault fault, void *data,
+                                 base_error *e)
 {
     size_t size;
     base_status status = tx_table_load(t, path, &size, e);
@@ -257,6 +261,6 @@ base_status tx_table_same_keys(const tx_table *a, const tx_table *b, base_error 
         return BASE_OK;
     if (differ == 1)
         return base_fail(e, BASE_MISSING, "key \"%.200s\" is in %s but not in %s", first, has, lacks);
-    return base_fail(e, BASE_MISSING, "key \"%.200s\" is in %s but not in %s, and %lld more keys differ", first, has, lacks,
-        (long long)differ - 1);
+    return base_fail(e, BASE_MISSING, "key \"%.200s\" is in %s but not in %s, and %lld more keys differ", first, has,
+                     lacks, (long long)differ - 1);
 }

@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/* ---- UTF-8 ------------------------------------------------------------------------------------------------------ */
+/* ---- UTF-8 ----------------------------------------------------------------------------------------------------- */
 
 /* Checks that text[0 .. size) is UTF-8 as the Unicode Standard's table 3-7 defines it (no overlong forms, no surrogates,
  * nothing above U+10FFFF) without NUL. BASE_FORMAT "name:line:column: …" with the offending bytes; lines and columns
@@ -35,7 +35,7 @@ SERIN_API int tx_utf8_put(uint32_t c, char out[4]);
 SERIN_API int64_t tx_utf8_count(const char *text);      /* characters */
 SERIN_API bool    tx_is_space(uint32_t c);              /* any white space of Unicode, line ends included */
 
-/* ---- normalising ------------------------------------------------------------------------------------------------ */
+/* ---- normalising ----------------------------------------------------------------------------------------------- */
 
 typedef enum tx_case { TX_CASE_KEEP, TX_CASE_UPPER, TX_CASE_LOWER } tx_case;
 typedef enum tx_form { TX_FORM_KEEP, TX_FORM_NFC, TX_FORM_NFD, TX_FORM_NFKC, TX_FORM_NFKD } tx_form;
@@ -61,7 +61,7 @@ SERIN_API base_status tx_normalise_parse(tx_normalise_options *o, const char *wo
 /* The normalised text, for the caller to free; NULL and BASE_NO_MEMORY. With TX_NORMALISE_NONE a copy. */
 SERIN_API char *tx_normalise(const char *text, const tx_normalise_options *o, base_error *e);
 
-/* ---- words and characters --------------------------------------------------------------------------------------- */
+/* ---- words and characters -------------------------------------------------------------------------------------- */
 
 /* A piece of a text that somebody else owns. */
 typedef struct tx_token { const char *s; int n; } tx_token;     /* n bytes */
@@ -73,7 +73,7 @@ SERIN_API base_status tx_split_characters(const char *text, tx_tokens *out, base
 SERIN_API void        tx_tokens_free(tx_tokens *t);
 SERIN_API bool        tx_token_equal(tx_token a, tx_token b);
 
-/* ---- Kaldi's text tables ---------------------------------------------------------------------------------------- */
+/* ---- Kaldi's text tables --------------------------------------------------------------------------------------- */
 
 /* "key value…" a line: text, utt2spk, utt2emo, wav.scp, …. Keys are unique and sorted in the C locale. */
 typedef struct tx_entry {
@@ -111,7 +111,7 @@ SERIN_API const char     *tx_table_value(const tx_table *t, const char *key);   
 /* BASE_MISSING when the tables' keys differ; names the first key that only one has, both files, and how many more. */
 SERIN_API base_status tx_table_same_keys(const tx_table *a, const tx_table *b, base_error *e);
 
-/* ---- vocabularies of CTC ---------------------------------------------------------------------------------------- */
+/* ---- vocabularies of CTC --------------------------------------------------------------------------------------- */
 
 /* Characters and special tokens as Hugging Face's Wav2Vec2CTCTokenizer has them. Ids are 0 .. size-1; the blank of CTC
  * is the pad token's id. */
@@ -166,7 +166,7 @@ SERIN_API base_status tx_vocab_words(const tx_vocab *v, const int *labels, const
     base_error *e);
 SERIN_API void        tx_words_free(tx_words *w);
 
-/* ---- alignment and error rates ---------------------------------------------------------------------------------- */
+/* ---- alignment and error rates --------------------------------------------------------------------------------- */
 
 /* Costs of correct, substitution, insertion, deletion, and which of equals is taken.
  * TX_UNIT: 0 1 1 1, ties as Kaldi's compute-wer. TX_SCLITE: 0 4 3 3, ties as sclite: diagonal, insertion, deletion. */
@@ -183,7 +183,8 @@ typedef struct tx_alignment {
 } tx_alignment;
 
 /* Time and memory grow with the product of the lengths (a quarter byte each); BASE_LIMIT when that passes 2^32. */
-SERIN_API base_status tx_align(const tx_tokens *ref, const tx_tokens *hyp, tx_costs costs, tx_alignment *out, base_error *e);
+SERIN_API base_status tx_align(const tx_tokens *ref, const tx_tokens *hyp, tx_costs costs, tx_alignment *out,
+                               base_error *e);
 SERIN_API void        tx_alignment_free(tx_alignment *a);
 
 /* Both at once for texts, words or characters, counts only, added to *sum. */
@@ -198,7 +199,7 @@ static inline int64_t tx_errors_length(const tx_errors *n) { return n->correct +
  * insertions. */
 SERIN_API double tx_error_rate(const tx_errors *n);
 
-/* ---- NIST's formats --------------------------------------------------------------------------------------------- */
+/* ---- NIST's formats -------------------------------------------------------------------------------------------- */
 
 /* trn: "words (key)" a line. Read sorts by key; lines that begin with ;; are comments. */
 SERIN_API void        tx_trn_write(FILE *f, const char *key, const char *words);

@@ -18,7 +18,7 @@ static size_t character_length(const char *s)
     return (size_t)(end - s);
 }
 
-/* ---- making ------------------------------------------------------------------------------------------------------- */
+/* ---- making ---------------------------------------------------------------------------------------------------- */
 
 static int compare_tokens(const void *a, const void *b, void *token)
 {
@@ -87,8 +87,9 @@ static base_status mark_characters(const tx_table *texts, bool *seen, base_error
         return BASE_OK;
     for (int64_t i = 0; i < texts->n; i++)
         if (strchr(texts->entry[i].value, '|'))
-            return base_fail(e, BASE_VALUE, "%s:%lld: '|' in the text of \"%.200s\"; it separates words in a vocabulary",
-                texts->path, (long long)texts->entry[i].line, texts->entry[i].key);
+            return base_fail(e, BASE_VALUE,
+                             "%s:%lld: '|' in the text of \"%.200s\"; it separates words in a vocabulary", texts->path,
+                             (long long)texts->entry[i].line, texts->entry[i].key);
     return BASE_OK;
 }
 
@@ -122,7 +123,7 @@ tx_vocab *tx_vocab_build(const tx_table *texts, base_error *e)
     return tx_vocab_make(token, n, tx_special_default, " ", false, e);
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------------------------- */
 
 /* The id of the token of n bytes at s, or -1. */
 static int find(const tx_vocab *v, const char *s, size_t n)
@@ -151,7 +152,7 @@ int         tx_vocab_delimiter(const tx_vocab *v) { return v->special[TX_DELIMIT
 const char *tx_vocab_token(const tx_vocab *v, int id) { return id >= 0 && id < v->size ? v->token[id] : NULL; }
 int         tx_vocab_find(const tx_vocab *v, const char *token) { return find(v, token, strlen(token)); }
 
-/* ---- text to labels ----------------------------------------------------------------------------------------------- */
+/* ---- text to labels -------------------------------------------------------------------------------------------- */
 
 /* The longest token of several characters that s begins with, or -1. There are few such tokens: a scan does. */
 static int find_longer(const tx_vocab *v, const char *s)
@@ -239,7 +240,7 @@ void tx_labels_free(tx_labels *l)
     *l = (tx_labels){ 0 };
 }
 
-/* ---- labels to text ----------------------------------------------------------------------------------------------- */
+/* ---- labels to text -------------------------------------------------------------------------------------------- */
 
 static int known(const tx_vocab *v, int label)
 {

@@ -30,7 +30,7 @@ static json_t *read_object(const char *path, base_error *e)
     return NULL;
 }
 
-/* ---- tokens ------------------------------------------------------------------------------------------------------- */
+/* ---- tokens ---------------------------------------------------------------------------------------------------- */
 
 /* The object of tokens: the root, or the language's part of it. NULL: e says why. */
 static json_t *choose_language(json_t *root, const char *path, const char *language, base_error *e)
@@ -40,7 +40,8 @@ static json_t *choose_language(json_t *root, const char *path, const char *langu
     json_t *tokens = !nested ? root : json_object_get(root, language ? language : first);
 
     if (!nested && language)
-        base_fail(e, BASE_MISSING, "%s: language \"%s\" asked for, but the vocabulary has no languages", path, language);
+        base_fail(e, BASE_MISSING, "%s: language \"%s\" asked for, but the vocabulary has no languages", path,
+                  language);
     else if (nested && !language && json_object_size(root) > 1)
         base_fail(e, BASE_VALUE, "%s: %zu languages (\"%s\", …): say which", path, json_object_size(root), first);
     else if (!json_is_object(tokens))
@@ -51,18 +52,19 @@ static json_t *choose_language(json_t *root, const char *path, const char *langu
 }
 
 /* Copies one token to its place. */
-static base_status place_token(char **token, int size, const char *path, const char *text, const json_t *id, base_error *e)
+static base_status place_token(char **token, int size, const char *path, const char *text, const json_t *id,
+                               base_error *e)
 {
     json_int_t i = json_integer_value(id);
 
     if (!json_is_integer(id))
         return base_fail(e, BASE_FORMAT, "%s: the id of token \"%.100s\" is not an integer", path, text);
     if (i < 0 || i >= size)
-        return base_fail(e, BASE_FORMAT, "%s: token \"%.100s\" has the id %lld, but %d tokens have ids 0 to %d", path, text,
-            (long long)i, size, size - 1);
+        return base_fail(e, BASE_FORMAT, "%s: token \"%.100s\" has the id %lld, but %d tokens have ids 0 to %d", path,
+                         text, (long long)i, size, size - 1);
     if (token[i])
-        return base_fail(e, BASE_FORMAT, "%s: tokens \"%.100s\" and \"%.100s\" both have the id %lld", path, token[i], text,
-            (long long)i);
+        return base_fail(e, BASE_FORMAT, "%s: tokens \"%.100s\" and \"%.100s\" both have the id %lld", path, token[i],
+                         text, (long long)i);
     token[i] = strdup(text);
     return token[i] ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "%s: no memory for a token", path);
 }
@@ -95,7 +97,7 @@ static char **place_tokens(json_t *tokens, const char *path, int *size, base_err
     return token;
 }
 
-/* ---- special tokens ----------------------------------------------------------------------------------------------- */
+/* ---- special tokens -------------------------------------------------------------------------------------------- */
 
 /* What the files beside vocab.json say; the strings belong to the two objects. */
 typedef struct companions {
@@ -126,7 +128,8 @@ static const char *text_at(const json_t *object, const char *key)
     return json_string_value(json_is_object(value) ? json_object_get(value, "content") : value);
 }
 
-static const char *name_of(const companions *c, const json_t *tokens, const char *key, const char *name, const char *other)
+static const char *name_of(const companions *c, const json_t *tokens, const char *key, const char *name,
+                           const char *other)
 {
     const char *found = text_at(c->config, key);
 
@@ -139,7 +142,8 @@ static const char *name_of(const companions *c, const json_t *tokens, const char
 
 static tx_vocab *make(const companions *c, json_t *tokens, const char *path, base_error *e)
 {
-    static const char *const key[TX_SPECIALS] = { "pad_token", "bos_token", "eos_token", "unk_token", "word_delimiter_token" };
+    static const char *const key[TX_SPECIALS] = { "pad_token", "bos_token", "eos_token", "unk_token",
+                                                  "word_delimiter_token" };
     static const char *const other[TX_SPECIALS] = { [TX_PAD] = "[PAD]", [TX_UNKNOWN] = "[UNK]" };
     const char *special[TX_SPECIALS], *space = text_at(c->config, "replace_word_delimiter_char");
     char **token;
@@ -179,7 +183,7 @@ tx_vocab *tx_vocab_read(const char *path, const char *language, base_error *e)
     return v;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 base_status tx_vocab_write(const tx_vocab *v, const char *path, base_error *e)
 {

@@ -62,7 +62,8 @@ base_status ser_bootstrap_run(const ser_bootstrap *o, int64_t n, int k, ser_stat
     free(one);
     free(value);
     free(drawn);
-    return ok ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "no memory for %d resamples of %lld", o->resamples, (long long)n);
+    return ok ? BASE_OK
+              : base_fail(e, BASE_NO_MEMORY, "no memory for %d resamples of %lld", o->resamples, (long long)n);
 }
 
 void ser_mean_sd(const double *x, int n, double *mean, double *sd)

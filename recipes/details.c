@@ -17,16 +17,25 @@
 typedef struct op { char kind; tx_token ref, hyp; int64_t count; } op;
 typedef struct ops { op *op; int64_t n; size_t room; } ops;
 
+/* The space between words, in characters, is shown as _. */
+static tx_token visible(tx_token t)
+{
+    return t.n == 1 && *t.s == ' ' ? (tx_token){ "_", 1 } : t;
+}
+
 static op op_of(const tx_pair *p, const tx_tokens *ref, const tx_tokens *hyp)
 {
     const tx_token nothing = { NOTHING, (int)strlen(NOTHING) };
-    op o = { 'C', p->ref < 0 ? nothing : ref->token[p->ref], p->hyp < 0 ? nothing : hyp->token[p->hyp], 1 };
 
-    o.kind = p->ref < 0 ? 'I' : p->hyp < 0 ? 'D' : tx_token_equal(o.ref, o.hyp) ? 'C' : 'S';
-    return o;
+    if (p->ref < 0)
+        return (op){ 'I', nothing, visible(hyp->token[p->hyp]), 1 };
+    if (p->hyp < 0)
+        return (op){ 'D', visible(ref->token[p->ref]), nothing, 1 };
+    return (op){ tx_token_equal(ref->token[p->ref], hyp->token[p->hyp]) ? 'C' : 'S', visible(ref->token[p->ref]),
+                 visible(hyp->token[p->hyp]), 1 };
 }
 
-/* ---- an utterance -------------------------------------------------------------------------------------------------- */
+/* ---- an utterance ---------------------------------------------------------------------------------------------- */
 
 static int width(tx_token t)
 {
@@ -37,13 +46,6 @@ static int width(tx_token t)
     return n;
 }
 
-static void print_cell(FILE *f, tx_token t, int wide)
-{
-    bool space = t.n == 1 && *t.s == ' ';       /* between words, in characters */
-
-    fprintf(f, "  %.*s%*s", space ? 1 : t.n, space ? "_" : t.s, wide - width(t), "");
-}
-
 static void print_rows(FILE *f, const char *key, const op *list, int64_t n, const tx_errors *e)
 {
     static const char *const row[] = { "ref", "hyp", "op " };
@@ -52,9 +54,13 @@ static void print_rows(FILE *f, const char *key, const op *list, int64_t n, cons
         fprintf(f, "%s %s", key, row[r]);
         for (int64_t i = 0; i < n; i++) {
             int ref = width(list[i].ref), hyp = width(list[i].hyp), wide = ref > hyp ? ref : hyp;
-            const tx_token kind = { &list[i].kind, 1 };
 
-            print_cell(f, r == 0 ? list[i].ref : r == 1 ? list[i].hyp : kind, wide);
+            if (r == 2)
+                fprintf(f, "  %-*c", wide, list[i].kind);
+            else if (r == 1)
+                fprintf(f, "  %.*s%*s", list[i].hyp.n, list[i].hyp.s, wide - hyp, "");
+            else
+                fprintf(f, "  %.*s%*s", list[i].ref.n, list[i].ref.s, wide - ref, "");
         }
         fputc('\n', f);
     }
@@ -81,7 +87,8 @@ static base_status add_ops(ops *all, const tx_alignment *a, const tx_tokens *ref
 
 static base_status one_utterance(FILE *f, const ser_texts *t, const ser_text *u, ops *all, base_error *e)
 {
-    base_status (*split)(const char *, tx_tokens *, base_error *) = t->characters ? tx_split_characters : tx_split_words;
+    base_status (*split)(const char *, tx_tokens *, base_error *) =
+        t->characters ? tx_split_characters : tx_split_words;
     tx_tokens ref = { 0 }, hyp = { 0 };
     tx_alignment a = { 0 };
     base_status status = split(u->ref, &ref, e);
@@ -101,7 +108,7 @@ static base_status one_utterance(FILE *f, const ser_texts *t, const ser_text *u,
     return status;
 }
 
-/* ---- all words ----------------------------------------------------------------------------------------------------- */
+/* ---- all words ------------------------------------------------------------------------------------------------- */
 
 static int compare_tokens(tx_token a, tx_token b)
 {
@@ -129,6 +136,20 @@ static int by_count(const void *a, const void *b)
     return by_words(a, b);
 }
 
+static const char *name_of(char kind)
+{
+    switch (kind) {
+    case 'C':
+        return "correct";
+    case 'S':
+        return "substitution";
+    case 'I':
+        return "insertion";
+    default:
+        return "deletion";
+    }
+}
+
 static void print_ops(FILE *f, ops *all)
 {
     int64_t kinds = 0;
@@ -142,9 +163,8 @@ static void print_ops(FILE *f, ops *all)
     qsort(all->op, (size_t)kinds, sizeof(*all->op), by_count);
     for (int64_t i = 0; i < kinds; i++) {
         const op *o = &all->op[i];
-        const char *name = o->kind == 'C' ? "correct" : o->kind == 'S' ? "substitution" : o->kind == 'I' ? "insertion" : "deletion";
 
-        fprintf(f, "%s %.*s %.*s %lld\n", name, o->ref.n, o->ref.s, o->hyp.n, o->hyp.s, (long long)o->count);
+        fprintf(f, "%s %.*s %.*s %lld\n", name_of(o->kind), o->ref.n, o->ref.s, o->hyp.n, o->hyp.s, (long long)o->count);
     }
 }
 

@@ -8,7 +8,7 @@ const char *const ser_metric_name[SER_METRICS] = { "UA", "WA", "WF1", "MF1" };
 
 #define MOST_LABELS 1000
 
-/* ---- the set of labels --------------------------------------------------------------------------------------------- */
+/* ---- the set of labels ----------------------------------------------------------------------------------------- */
 
 static int compare_text(const void *a, const void *b)
 {
@@ -17,7 +17,8 @@ static int compare_text(const void *a, const void *b)
 
 static int find_label(const ser_labelling *l, const char *label)
 {
-    const char **found = l->labels ? bsearch(&label, l->label, (size_t)l->labels, sizeof(*l->label), compare_text) : NULL;
+    const char **found =
+        l->labels ? bsearch(&label, l->label, (size_t)l->labels, sizeof(*l->label), compare_text) : NULL;
 
     return found ? (int)(found - l->label) : -1;
 }
@@ -55,9 +56,10 @@ static base_status collect_labels(ser_labelling *l, const tx_table *ref, const c
     return status;
 }
 
-/* ---- utterances ---------------------------------------------------------------------------------------------------- */
+/* ---- utterances ------------------------------------------------------------------------------------------------ */
 
-static base_status number_of(const ser_labelling *l, const tx_table *t, const tx_entry *entry, int *number, base_error *e)
+static base_status number_of(const ser_labelling *l, const tx_table *t, const tx_entry *entry, int *number,
+                             base_error *e)
 {
     char known[300] = "";
 
@@ -66,11 +68,14 @@ static base_status number_of(const ser_labelling *l, const tx_table *t, const tx
         return BASE_OK;
     for (int i = 0; i < l->labels && strlen(known) + strlen(l->label[i]) + 2 < sizeof(known); i++)
         strcat(strcat(known, i ? " " : ""), l->label[i]);
-    return base_fail(e, BASE_MISMATCH, "%s:%lld: \"%.200s\" has the unknown label \"%.100s\", one of %s expected (--labels names "
-        "labels that the reference lacks)", t->path, (long long)entry->line, entry->key, entry->value, known);
+    return base_fail(e, BASE_MISMATCH,
+                     "%s:%lld: \"%.200s\" has the unknown label \"%.100s\", one of %s expected (--labels names "
+                     "labels that the reference lacks)",
+                     t->path, (long long)entry->line, entry->key, entry->value, known);
 }
 
-static base_status fill(ser_labelling *l, const ser_pairs *pairs, const tx_table *ref, const tx_table *hyp, base_error *e)
+static base_status fill(ser_labelling *l, const ser_pairs *pairs, const tx_table *ref, const tx_table *hyp,
+                        base_error *e)
 {
     base_status status = BASE_OK;
 
@@ -96,8 +101,8 @@ static base_status fill(ser_labelling *l, const ser_pairs *pairs, const tx_table
     return status;
 }
 
-base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels, ser_mode mode,
-    base_error *e)
+base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels,
+                               ser_mode mode, base_error *e)
 {
     ser_pairs pairs = { 0 };
     base_status status;
@@ -126,7 +131,7 @@ void ser_labelling_free(ser_labelling *l)
     *l = (ser_labelling){ 0 };
 }
 
-/* ---- metrics ------------------------------------------------------------------------------------------------------- */
+/* ---- metrics --------------------------------------------------------------------------------------------------- */
 
 void ser_label_metrics(const int64_t *count, int labels, double value[SER_METRICS])
 {

@@ -12,10 +12,12 @@ ser_mode ser_mode_of(const char *word)
 static base_status refuse(const ser_pairs *p, const tx_table *ref, const tx_table *hyp, base_error *e)
 {
     if (p->missing > 0)
-        return base_fail(e, BASE_MISSING, "%s: no entry for \"%s\" of %s; %lld of %lld keys are missing (--mode=present or all "
-            "scores without them)", hyp->path, p->first_missing, ref->path, (long long)p->missing, (long long)ref->n);
-    return base_fail(e, BASE_MISSING, "%s: \"%s\" is not in %s; %lld keys are extra (--mode=present ignores them)", hyp->path,
-        p->first_extra, ref->path, (long long)p->extra);
+        return base_fail(e, BASE_MISSING,
+                         "%s: no entry for \"%s\" of %s; %lld of %lld keys are missing (--mode=present or all "
+                         "scores without them)",
+                         hyp->path, p->first_missing, ref->path, (long long)p->missing, (long long)ref->n);
+    return base_fail(e, BASE_MISSING, "%s: \"%s\" is not in %s; %lld keys are extra (--mode=present ignores them)",
+                     hyp->path, p->first_extra, ref->path, (long long)p->extra);
 }
 
 base_status ser_pairs_make(ser_pairs *p, const tx_table *ref, const tx_table *hyp, ser_mode mode, base_error *e)
@@ -42,7 +44,8 @@ base_status ser_pairs_make(ser_pairs *p, const tx_table *ref, const tx_table *hy
     if (mode == SER_STRICT && (p->missing || p->extra))
         status = refuse(p, ref, hyp, e);
     else if (p->n == 0)
-        status = base_fail(e, BASE_MISSING, "%s and %s have no utterance in common: nothing to score", ref->path, hyp->path);
+        status =
+            base_fail(e, BASE_MISSING, "%s and %s have no utterance in common: nothing to score", ref->path, hyp->path);
     if (status != BASE_OK)
         ser_pairs_free(p);
     return status;

@@ -9,7 +9,21 @@
 
 #include "base/error.h"
 
-/* ---- train.tsv: train_log.c -------------------------------------------------------------------------------------- */
+/* ---- reading scores.json: what is not there is NULL, 0 or "" --------------------------------------------------- */
+
+static inline const json_t *ser_at(const json_t *object, const char *key) { return json_object_get(object, key); }
+static inline double ser_number(const json_t *object, const char *key)
+{
+    return json_number_value(ser_at(object, key));
+}
+static inline const char *ser_string(const json_t *object, const char *key)
+{
+    const char *value = json_string_value(ser_at(object, key));
+
+    return value ? value : "";
+}
+
+/* ---- train.tsv: train_log.c ------------------------------------------------------------------------------------ */
 
 typedef enum ser_log_column {
     SER_LOG_STEP, SER_LOG_EPOCH, SER_LOG_SECONDS, SER_LOG_LOSS, SER_LOG_EMO, SER_LOG_CTC, SER_LOG_GENDER, SER_LOG_STYLE,
@@ -26,7 +40,7 @@ typedef struct ser_train_log {
 base_status ser_train_log_read(ser_train_log *l, const char *path, base_error *e);
 void        ser_train_log_free(ser_train_log *l);
 
-/* ---- figures: plot_scores.c, plot_curves.c ------------------------------------------------------------------------ */
+/* ---- figures: plot_scores.c, plot_curves.c --------------------------------------------------------------------- */
 
 #define SER_PLOT_WIDTH 360
 

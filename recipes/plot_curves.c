@@ -11,8 +11,11 @@
 #define BOTTOM 26
 #define MOST_POINTS 240     /* of a curve: more are averaged in groups */
 
-const char *const ser_log_title[SER_LOG_COLUMNS] = { "step", "epoch", "seconds", "loss, all tasks", "loss, emotion", "loss, CTC",
-    "loss, gender", "loss, style", "UA on development data, %", "WER on development data, %", "learning rate" };
+const char *const ser_log_title[SER_LOG_COLUMNS] = {
+    "step",         "epoch",        "seconds",     "loss, all tasks",           "loss, emotion",
+    "loss, CTC",    "loss, gender", "loss, style", "UA on development data, %", "WER on development data, %",
+    "learning rate"
+};
 
 typedef struct frame { double x0, x1, y0, y1; } frame;     /* the values at the edges */
 
@@ -48,7 +51,10 @@ static frame frame_of(const ser_train_log *logs, int n, ser_log_column column)
     return a;
 }
 
-static double at_x(const frame *a, double x) { return LEFT + (x - a->x0) / (a->x1 - a->x0) * (SER_PLOT_WIDTH - LEFT - RIGHT); }
+static double at_x(const frame *a, double x)
+{
+    return LEFT + (x - a->x0) / (a->x1 - a->x0) * (SER_PLOT_WIDTH - LEFT - RIGHT);
+}
 static double at_y(const frame *a, double y)
 {
     return SER_PLOT_CURVES_HEIGHT - BOTTOM - (y - a->y0) / (a->y1 - a->y0) * (SER_PLOT_CURVES_HEIGHT - TOP - BOTTOM);

@@ -9,14 +9,6 @@
 #define MOST_CHARACTERS 10
 #define CLIP_SIZE (4 * MOST_CHARACTERS + 4)
 
-static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
-static const char *text(const json_t *object, const char *key)
-{
-    const char *value = json_string_value(json_object_get(object, key));
-
-    return value ? value : "";
-}
-
 /* At most MOST_CHARACTERS of a label, the rest an ellipsis. */
 static const char *clip(const char *label, char out[CLIP_SIZE])
 {
@@ -29,7 +21,7 @@ static const char *clip(const char *label, char out[CLIP_SIZE])
     return out;
 }
 
-/* ---- confusion ----------------------------------------------------------------------------------------------------- */
+/* ---- confusion ------------------------------------------------------------------------------------------------- */
 
 #define LEFT 78
 #define TOP 44
@@ -47,16 +39,16 @@ static double top_of(const json_t *classes)
     size_t i;
 
     json_array_foreach(classes, i, class)
-        if (LETTER * fmin(MOST_CHARACTERS, (double)tx_utf8_count(text(class, "label"))) > w - 4)
+        if (LETTER * fmin(MOST_CHARACTERS, (double)tx_utf8_count(ser_string(class, "label"))) > w - 4)
             return TOP_SLANTED;
     return TOP;
 }
 
 double ser_plot_confusion_height(const json_t *score)
 {
-    size_t n = json_array_size(json_object_get(score, "confusion"));
+    size_t n = json_array_size(ser_at(score, "confusion"));
 
-    return top_of(json_object_get(score, "classes")) + (double)n * fmin(52, cell_size(n)) + 4;
+    return top_of(ser_at(score, "classes")) + (double)n * fmin(52, cell_size(n)) + 4;
 }
 
 /* A cell is as dark as the share of its row's utterances that it holds. */
@@ -65,8 +57,10 @@ static void draw_cell(FILE *f, double x, double y, double w, double h, double co
     const char *ink = share > DARK ? " paper" : "";
     char class[40];
 
-    fprintf(f, "<rect x=\"%.4g\" y=\"%.4g\" width=\"%.4g\" height=\"%.4g\" rx=\"3\" class=\"cell\" fill-opacity=\"%.3f\"/>\n", x + 1,
-        y + 1, w - 2, h - 2, 0.04 + 0.96 * share);
+    fprintf(
+        f,
+        "<rect x=\"%.4g\" y=\"%.4g\" width=\"%.4g\" height=\"%.4g\" rx=\"3\" class=\"cell\" fill-opacity=\"%.3f\"/>\n",
+        x + 1, y + 1, w - 2, h - 2, 0.04 + 0.96 * share);
     snprintf(class, sizeof(class), "middle%s", ink);
     ser_svg_text(f, x + w / 2, y + h / 2 - (h > 40 ? 1 : -4), class, "%.0f%s", 100 * share, w > 50 ? " %" : "");
     snprintf(class, sizeof(class), "middle small%s", *ink ? ink : " muted");
@@ -76,7 +70,7 @@ static void draw_cell(FILE *f, double x, double y, double w, double h, double co
 
 void ser_plot_confusion(FILE *f, const json_t *score)
 {
-    const json_t *rows = json_object_get(score, "confusion"), *classes = json_object_get(score, "classes");
+    const json_t *rows = ser_at(score, "confusion"), *classes = ser_at(score, "classes");
     size_t n = json_array_size(rows);
     double w = cell_size(n), h = fmin(52, w), top = top_of(classes);
 
@@ -84,8 +78,8 @@ void ser_plot_confusion(FILE *f, const json_t *score)
     ser_svg_text(f, LEFT - 8, top - 10, "end muted small", "truth");
     for (size_t i = 0; i < n; i++) {
         char clipped[CLIP_SIZE];
-        const char *label = clip(text(json_array_get(classes, i), "label"), clipped);
-        double truth = number(json_array_get(classes, i), "utterances");
+        const char *label = clip(ser_string(json_array_get(classes, i), "label"), clipped);
+        double truth = ser_number(json_array_get(classes, i), "utterances");
 
         if (top > TOP) {
             fprintf(f, "<g transform=\"translate(%.5g %g) rotate(-62)\">", LEFT + w * ((double)i + 0.4), top - 8);
@@ -103,7 +97,7 @@ void ser_plot_confusion(FILE *f, const json_t *score)
     }
 }
 
-/* ---- folds --------------------------------------------------------------------------------------------------------- */
+/* ---- folds ----------------------------------------------------------------------------------------------------- */
 
 #define ROW 26
 #define FOLDS_LEFT 92
@@ -111,7 +105,7 @@ void ser_plot_confusion(FILE *f, const json_t *score)
 
 double ser_plot_folds_height(const json_t *section)
 {
-    return (double)(json_array_size(json_object_get(section, "folds")) + 1) * ROW + 48;
+    return (double)(json_array_size(ser_at(section, "folds")) + 1) * ROW + 48;
 }
 
 /* The axis: from a round number below everything to one above. */
@@ -124,8 +118,8 @@ static double at(const range *r, double value)
 
 static void widen(range *r, const json_t *measure)
 {
-    r->low = fmin(r->low, number(measure, "low"));
-    r->high = fmax(r->high, number(measure, "high"));
+    r->low = fmin(r->low, ser_number(measure, "low"));
+    r->high = fmax(r->high, ser_number(measure, "high"));
 }
 
 static range range_of(const json_t *section, const char *metric, double majority)
@@ -134,9 +128,9 @@ static range range_of(const json_t *section, const char *metric, double majority
     const json_t *fold;
     size_t i;
 
-    widen(&r, json_object_get(json_object_get(section, "pooled"), metric));
-    json_array_foreach(json_object_get(section, "folds"), i, fold)
-        widen(&r, json_object_get(fold, metric));
+    widen(&r, ser_at(ser_at(section, "pooled"), metric));
+    json_array_foreach(ser_at(section, "folds"), i, fold)
+        widen(&r, ser_at(fold, metric));
     if (majority > 0)
         r.low = fmin(r.low, majority);
     r.low = fmax(0, 10 * floor(r.low / 10 - 0.01));
@@ -148,20 +142,21 @@ static range range_of(const json_t *section, const char *metric, double majority
 
 static void draw_row(FILE *f, const range *r, double y, const json_t *score, const char *metric, bool pooled)
 {
-    const json_t *m = json_object_get(score, metric);
-    double x = at(r, number(m, "value"));
+    const json_t *m = ser_at(score, metric);
+    double x = at(r, ser_number(m, "value"));
     char name[CLIP_SIZE];
 
-    ser_svg_text(f, FOLDS_LEFT - 12, y + 4, pooled ? "end large" : "end", "%s", clip(text(score, "name"), name));
-    ser_svg_line(f, at(r, number(m, "low")), y, at(r, number(m, "high")), y, "mark");
+    ser_svg_text(f, FOLDS_LEFT - 12, y + 4, pooled ? "end large" : "end", "%s", clip(ser_string(score, "name"), name));
+    ser_svg_line(f, at(r, ser_number(m, "low")), y, at(r, ser_number(m, "high")), y, "mark");
     fprintf(f, "<circle cx=\"%.5g\" cy=\"%.5g\" r=\"%g\" class=\"dot\"/>\n", x, y, pooled ? 5.5 : 4.0);
-    ser_svg_text(f, SER_PLOT_WIDTH - 4, y + 4, pooled ? "end large" : "end", "%.1f", number(m, "value"));
+    ser_svg_text(f, SER_PLOT_WIDTH - 4, y + 4, pooled ? "end large" : "end", "%.1f", ser_number(m, "value"));
 }
 
 void ser_plot_folds(FILE *f, const json_t *section, const char *metric)
 {
-    const json_t *folds = json_object_get(section, "folds"), *base = json_object_get(section, "majority"), *fold;
-    double majority = base ? number(base, metric) : 0, y = 14, bottom = ser_plot_folds_height(section) - 34, first, step;
+    const json_t *folds = ser_at(section, "folds"), *base = ser_at(section, "majority"), *fold;
+    double majority = base ? ser_number(base, metric) : 0, y = 14, bottom = ser_plot_folds_height(section) - 34, first,
+           step;
     range r = range_of(section, metric, majority);
     int ticks;
     size_t i;
@@ -173,13 +168,13 @@ void ser_plot_folds(FILE *f, const json_t *section, const char *metric)
         ser_svg_line(f, at(&r, x), 2, at(&r, x), bottom, "rule");
         ser_svg_text(f, at(&r, x), bottom + 14, "middle muted small", "%g", x);
     }
-    ser_svg_text(f, at(&r, (r.low + r.high) / 2), bottom + 30, "middle muted small", "%s in %%, 95 %% intervals%s", metric,
-        majority > 0 ? ", dashed: majority" : "");
+    ser_svg_text(f, at(&r, (r.low + r.high) / 2), bottom + 30, "middle muted small", "%s in %%, 95 %% intervals%s",
+                 metric, majority > 0 ? ", dashed: majority" : "");
     if (majority > 0)
         ser_svg_line(f, at(&r, majority), 2, at(&r, majority), bottom, "base");
     json_array_foreach(folds, i, fold) {
         draw_row(f, &r, y, fold, metric, false);
         y += ROW;
     }
-    draw_row(f, &r, y, json_object_get(section, "pooled"), metric, true);
+    draw_row(f, &r, y, ser_at(section, "pooled"), metric, true);
 }

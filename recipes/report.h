@@ -23,7 +23,7 @@ base_status ser_experiment_read(ser_experiment *x, const char *path, base_error 
 void        ser_experiment_free(ser_experiment *x);
 const char *ser_experiment_name(const ser_experiment *x);
 
-/* ---- the table: report_table.c ----------------------------------------------------------------------------------- */
+/* ---- the table: report_table.c --------------------------------------------------------------------------------- */
 
 typedef enum ser_row_kind { SER_ROW_FOLD, SER_ROW_SPREAD, SER_ROW_POOLED, SER_ROW_MAJORITY } ser_row_kind;
 
@@ -48,7 +48,7 @@ base_status ser_report_rows(const ser_experiment *x, ser_row **rows, int *n, bas
 void        ser_report_columns(const ser_experiment *x, int n, bool shown[SER_REPORT_COLUMNS]);
 base_status ser_report_print(const ser_experiment *x, int n, FILE *f, base_error *e);
 
-/* ---- the page: report_page.c, report_examples.c, report_style.c -------------------------------------------------- */
+/* ---- the page: report_page.c, report_examples.c, report_style.c ------------------------------------------------ */
 
 typedef struct ser_report_options {
     const char *title;              /* "": made of the corpus */

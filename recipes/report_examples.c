@@ -20,7 +20,7 @@ static void read_table(tx_table *t, const json_t *section, const char *side, tx_
         *t = (tx_table){ 0 };
 }
 
-/* ---- words --------------------------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------------------------- */
 
 static void write_word(FILE *f, const char *tag, tx_token word)
 {
@@ -58,7 +58,7 @@ static void write_words(FILE *f, const char *ref, const char *hyp)
     tx_tokens_free(&r);
 }
 
-/* ---- an utterance -------------------------------------------------------------------------------------------------- */
+/* ---- an utterance ---------------------------------------------------------------------------------------------- */
 
 static bool differ(const char *a, const char *b) { return a && b && strcmp(a, b) != 0; }
 
@@ -96,14 +96,15 @@ static void write_utterance(FILE *f, const tables *t, const char *key)
     fputs("</li>\n", f);
 }
 
-/* ---- the choice ---------------------------------------------------------------------------------------------------- */
+/* ---- the choice ------------------------------------------------------------------------------------------------ */
 
 /* `take` of the utterances of one kind, evenly. */
 static void write_kind(FILE *f, const tables *t, const tx_table *all, kind wanted, int64_t there, int64_t take)
 {
     int64_t seen = 0, written = 0;
 
-    fprintf(f, "<h4>%s <small>%lld of %lld</small></h4>\n<ul class=\"examples\">\n", kind_title[wanted], (long long)there, (long long)all->n);
+    fprintf(f, "<h4>%s <small>%lld of %lld</small></h4>\n<ul class=\"examples\">\n", kind_title[wanted],
+            (long long)there, (long long)all->n);
     for (int64_t i = 0; i < all->n && written < take; i++) {
         if (kind_of(t, all->entry[i].key) != wanted)
             continue;
@@ -132,7 +133,9 @@ void ser_report_examples(const ser_experiment *x, int most, FILE *f)
     if (all->n && most) {
         fputs("<h3>Examples</h3>\n", f);
         if (t.text_hyp.n)
-            fputs("<p class=\"note\"><del>struck out</del>: said but not recognised; <ins>underlined</ins>: recognised but not said.</p>\n", f);
+            fputs("<p class=\"note\"><del>struck out</del>: said but not recognised; <ins>underlined</ins>: recognised "
+                  "but not said.</p>\n",
+                  f);
         for (int k = 0; k < KINDS; k++)
             if (there[k] > 0)
                 write_kind(f, &t, all, (kind)k, there[k], there[k] < each ? there[k] : each);

@@ -10,15 +10,6 @@
 #include "recipes/report.h"
 #include "recipes/svg.h"
 
-static const json_t *at(const json_t *object, const char *key) { return json_object_get(object, key); }
-static double number(const json_t *object, const char *key) { return json_number_value(at(object, key)); }
-static const char *text(const json_t *object, const char *key)
-{
-    const char *value = json_string_value(at(object, key));
-
-    return value ? value : "";
-}
-
 /* <tag>text</tag>, escaped. */
 static void element(FILE *f, const char *tag, const char *content)
 {
@@ -27,12 +18,14 @@ static void element(FILE *f, const char *tag, const char *content)
     fprintf(f, "</%.*s>\n", (int)strcspn(tag, " "), tag);
 }
 
-/* ---- the head ------------------------------------------------------------------------------------------------------ */
+/* ---- the head -------------------------------------------------------------------------------------------------- */
 
 static void write_head(FILE *f, const char *title)
 {
     fputs("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n", f);
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" "
+          "content=\"light dark\">\n",
+          f);
     element(f, "title", title);
     fprintf(f, "<style>\n%s%s</style>\n</head>\n<body>\n<main>\n", ser_svg_style, ser_report_style);
     element(f, "h1", title);
@@ -40,39 +33,41 @@ static void write_head(FILE *f, const char *title)
 
 static void write_lead(FILE *f, const ser_experiment *x, int n)
 {
-    const json_t *pooled = at(at(x->scores, "emotion"), "pooled");
+    const json_t *pooled = ser_at(ser_at(x->scores, "emotion"), "pooled");
     size_t folds;
 
     if (!pooled)
-        pooled = at(at(x->scores, "text"), "pooled");
-    folds = json_array_size(at(at(x->scores, at(x->scores, "emotion") ? "emotion" : "text"), "folds"));
+        pooled = ser_at(ser_at(x->scores, "text"), "pooled");
+    folds = json_array_size(ser_at(ser_at(x->scores, ser_at(x->scores, "emotion") ? "emotion" : "text"), "folds"));
     fputs("<p class=\"lead\">", f);
     if (n > 1)
         fprintf(f, "%d experiments.", n);
     else if (pooled)
-        fprintf(f, "%lld utterances scored", (long long)json_integer_value(at(pooled, "utterances")));
+        fprintf(f, "%lld utterances scored", (long long)json_integer_value(ser_at(pooled, "utterances")));
     if (n == 1 && pooled && folds)
         fprintf(f, " in %zu fold%s.", folds, folds == 1 ? "" : "s");
     else if (n == 1)
         fputc('.', f);
-    fputs(" UA: mean recall of the emotions. WA: share that is right. WF1, MF1: F1, weighted by frequency and plain mean."
-          " WER: word error rate. All in %, with 95 % bootstrap intervals.</p>\n", f);
+    fputs(
+        " UA: mean recall of the emotions. WA: share that is right. WF1, MF1: F1, weighted by frequency and plain mean."
+        " WER: word error rate. All in %, with 95 % bootstrap intervals.</p>\n",
+        f);
 }
 
-/* ---- the first figures to look at ---------------------------------------------------------------------------------- */
+/* ---- the first figures to look at ------------------------------------------------------------------------------ */
 
 static void write_fact(FILE *f, const json_t *section, const char *metric, const char *what)
 {
-    const json_t *m = at(at(section, "pooled"), metric), *majority = at(section, "majority");
+    const json_t *m = ser_at(ser_at(section, "pooled"), metric), *majority = ser_at(section, "majority");
 
     if (!m)
         return;
-    fprintf(f, "<li><span>%s</span><b>%.1f %%</b><small>95 %%: %.1f to %.1f</small>", what, number(m, "value"), number(m, "low"),
-        number(m, "high"));
+    fprintf(f, "<li><span>%s</span><b>%.1f %%</b><small>95 %%: %.1f to %.1f</small>", what, ser_number(m, "value"),
+            ser_number(m, "low"), ser_number(m, "high"));
     if (majority) {
         fputs("<small>always “", f);
-        ser_escape(f, text(majority, "label"));
-        fprintf(f, "”: %.1f</small>", number(majority, metric));
+        ser_escape(f, ser_string(majority, "label"));
+        fprintf(f, "”: %.1f</small>", ser_number(majority, metric));
     }
     fputs("</li>\n", f);
 }
@@ -80,15 +75,15 @@ static void write_fact(FILE *f, const json_t *section, const char *metric, const
 static void write_facts(FILE *f, const ser_experiment *x)
 {
     fputs("<ul class=\"facts\">\n", f);
-    write_fact(f, at(x->scores, "emotion"), "UA", "Emotion, UA");
-    write_fact(f, at(x->scores, "emotion"), "WA", "Emotion, WA");
-    write_fact(f, at(x->scores, "text"), "WER", "Word error rate");
-    write_fact(f, at(x->scores, "gender"), "UA", "Gender, UA");
-    write_fact(f, at(x->scores, "style"), "UA", "Style, UA");
+    write_fact(f, ser_at(x->scores, "emotion"), "UA", "Emotion, UA");
+    write_fact(f, ser_at(x->scores, "emotion"), "WA", "Emotion, WA");
+    write_fact(f, ser_at(x->scores, "text"), "WER", "Word error rate");
+    write_fact(f, ser_at(x->scores, "gender"), "UA", "Gender, UA");
+    write_fact(f, ser_at(x->scores, "style"), "UA", "Style, UA");
     fputs("</ul>\n", f);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------------------------- */
 
 static void write_cell(FILE *f, const ser_cell *cell, const char *title)
 {
@@ -120,7 +115,8 @@ static void write_row(FILE *f, const ser_row *row, const bool *shown)
 }
 
 /* full: folds and all; else the pooled row, named after the experiment. */
-static base_status write_experiment_rows(FILE *f, const ser_experiment *x, int number_of, bool full, const bool *shown, base_error *e)
+static base_status write_experiment_rows(FILE *f, const ser_experiment *x, int number_of, bool full, const bool *shown,
+                                         base_error *e)
 {
     ser_row *rows;
     int n;
@@ -137,7 +133,7 @@ static base_status write_experiment_rows(FILE *f, const ser_experiment *x, int n
         fprintf(f, "<tr class=\"one\"><th scope=\"row\"><a href=\"#x%d\">", number_of);
         ser_escape(f, ser_experiment_name(x));
         fputs("</a><small>", f);
-        ser_escape(f, text(x->scores, "corpus"));
+        ser_escape(f, ser_string(x->scores, "corpus"));
         fprintf(f, "</small></th><td data-name=\"utterances\">%lld</td>", (long long)rows[r].utterances);
         for (int c = 0; c < SER_REPORT_COLUMNS; c++)
             if (shown[c])
@@ -165,7 +161,7 @@ static base_status write_table(FILE *f, const ser_experiment *x, int n, bool ful
     return e->status;
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------------------- */
+/* ---- figures --------------------------------------------------------------------------------------------------- */
 
 static void begin_figure(FILE *f, const char *caption, double height)
 {
@@ -187,12 +183,14 @@ static void write_classes(FILE *f, const json_t *pooled)
 
     fputs("<figure><figcaption>Each emotion</figcaption><table>\n<thead><tr><th></th><th>utterances</th><th>recall</th>"
           "<th>precision</th><th>F1</th></tr></thead>\n<tbody>\n", f);
-    json_array_foreach(at(pooled, "classes"), i, class) {
+    json_array_foreach(ser_at(pooled, "classes"), i, class) {
         fputs("<tr><th scope=\"row\">", f);
-        ser_escape(f, text(class, "label"));
-        fprintf(f, "</th><td>%lld</td><td>%.1f<span class=\"bar\" style=\"width:%.0f%%\"></span></td><td>%.1f</td><td>%.1f</td></tr>\n",
-            (long long)json_integer_value(at(class, "utterances")), number(class, "recall"), number(class, "recall"),
-            number(class, "precision"), number(class, "F1"));
+        ser_escape(f, ser_string(class, "label"));
+        fprintf(f,
+                "</th><td>%lld</td><td>%.1f<span class=\"bar\" "
+                "style=\"width:%.0f%%\"></span></td><td>%.1f</td><td>%.1f</td></tr>\n",
+                (long long)json_integer_value(ser_at(class, "utterances")), ser_number(class, "recall"),
+                ser_number(class, "recall"), ser_number(class, "precision"), ser_number(class, "F1"));
     }
     fputs("</tbody>\n</table></figure>\n", f);
 }
@@ -202,17 +200,21 @@ static void write_groups(FILE *f, const json_t *section)
     const json_t *group;
     size_t i;
 
-    if (!json_array_size(at(section, "groups")))
+    if (!json_array_size(ser_at(section, "groups")))
         return;
-    fputs("<figure><figcaption>Each group</figcaption><table>\n<thead><tr><th></th><th>utterances</th><th>UA</th><th>WA</th></tr></thead>\n<tbody>\n", f);
-    json_array_foreach(at(section, "groups"), i, group) {
+    fputs("<figure><figcaption>Each "
+          "group</figcaption><table>\n<thead><tr><th></th><th>utterances</th><th>UA</th><th>WA</th></tr></"
+          "thead>\n<tbody>\n",
+          f);
+    json_array_foreach(ser_at(section, "groups"), i, group) {
         fputs("<tr><th scope=\"row\">", f);
-        ser_escape(f, text(group, "name"));
-        fprintf(f, "</th><td>%lld</td>", (long long)json_integer_value(at(group, "utterances")));
+        ser_escape(f, ser_string(group, "name"));
+        fprintf(f, "</th><td>%lld</td>", (long long)json_integer_value(ser_at(group, "utterances")));
         for (int m = 0; m < 2; m++) {
-            const json_t *value = at(group, m ? "WA" : "UA");
+            const json_t *value = ser_at(group, m ? "WA" : "UA");
 
-            fprintf(f, "<td>%.1f<small>%.1f–%.1f</small></td>", number(value, "value"), number(value, "low"), number(value, "high"));
+            fprintf(f, "<td>%.1f<small>%.1f–%.1f</small></td>", ser_number(value, "value"), ser_number(value, "low"),
+                    ser_number(value, "high"));
         }
         fputs("</tr>\n", f);
     }
@@ -221,9 +223,9 @@ static void write_groups(FILE *f, const json_t *section)
 
 static void write_confusion(FILE *f, const json_t *section, const char *caption)
 {
-    const json_t *pooled = at(section, "pooled");
+    const json_t *pooled = ser_at(section, "pooled");
 
-    if (!at(pooled, "confusion"))
+    if (!ser_at(pooled, "confusion"))
         return;
     begin_figure(f, caption, ser_plot_confusion_height(pooled));
     ser_plot_confusion(f, pooled);
@@ -232,7 +234,7 @@ static void write_confusion(FILE *f, const json_t *section, const char *caption)
 
 static void write_folds(FILE *f, const json_t *section, const char *metric, const char *caption)
 {
-    if (!json_array_size(at(section, "folds")))
+    if (!json_array_size(ser_at(section, "folds")))
         return;
     begin_figure(f, caption, ser_plot_folds_height(section));
     ser_plot_folds(f, section, metric);
@@ -241,18 +243,18 @@ static void write_folds(FILE *f, const json_t *section, const char *metric, cons
 
 static void write_figures(FILE *f, const ser_experiment *x)
 {
-    const json_t *emotion = at(x->scores, "emotion");
+    const json_t *emotion = ser_at(x->scores, "emotion");
 
     fputs("<div class=\"figures\">\n", f);
     write_confusion(f, emotion, "Emotions: share of each true emotion, in %, and utterances");
     if (emotion)
-        write_classes(f, at(emotion, "pooled"));
+        write_classes(f, ser_at(emotion, "pooled"));
     write_folds(f, emotion, "UA", "Emotion by fold");
-    write_folds(f, at(x->scores, "text"), "WER", "Word error rate by fold");
+    write_folds(f, ser_at(x->scores, "text"), "WER", "Word error rate by fold");
     if (emotion)
         write_groups(f, emotion);
-    write_confusion(f, at(x->scores, "gender"), "Gender");
-    write_confusion(f, at(x->scores, "style"), "Style");
+    write_confusion(f, ser_at(x->scores, "gender"), "Gender");
+    write_confusion(f, ser_at(x->scores, "style"), "Style");
     fputs("</div>\n", f);
 }
 
@@ -275,7 +277,7 @@ static void write_curves(FILE *f, const ser_experiment *x)
         fputs("</div>\n", f);
 }
 
-/* ---- how it was made ----------------------------------------------------------------------------------------------- */
+/* ---- how it was made ------------------------------------------------------------------------------------------- */
 
 static void write_commands(FILE *f, const ser_experiment *x)
 {
@@ -284,7 +286,7 @@ static void write_commands(FILE *f, const ser_experiment *x)
 
     fputs("<h3>How it was made</h3>\n<details><summary>Commands that scored it</summary>\n<pre>", f);
     json_object_foreach(x->scores, name, section) {
-        const char *command = json_string_value(at(section, "command"));
+        const char *command = json_string_value(ser_at(section, "command"));
 
         if (!command)
             continue;
@@ -343,9 +345,10 @@ static void write_environment(FILE *f)
     fputs("</dl>\n", f);
 }
 
-/* ---- the page ------------------------------------------------------------------------------------------------------ */
+/* ---- the page -------------------------------------------------------------------------------------------------- */
 
-static base_status write_experiment(FILE *f, const ser_experiment *x, int i, int n, const ser_report_options *o, base_error *e)
+static base_status write_experiment(FILE *f, const ser_experiment *x, int i, int n, const ser_report_options *o,
+                                    base_error *e)
 {
     if (n > 1) {
         fprintf(f, "<h2 id=\"x%d\">", i + 1);
@@ -364,11 +367,11 @@ static base_status write_experiment(FILE *f, const ser_experiment *x, int i, int
 
 base_status ser_report_page(const ser_experiment *x, int n, const ser_report_options *o, FILE *f, base_error *e)
 {
-    const char *corpus = text(x->scores, "corpus");
+    const char *corpus = ser_string(x->scores, "corpus");
     char title[400];
 
     for (int i = 1; i < n; i++)
-        if (strcmp(text(x[i].scores, "corpus"), corpus) != 0)
+        if (strcmp(ser_string(x[i].scores, "corpus"), corpus) != 0)
             corpus = "";
     if (*o->title)
         snprintf(title, sizeof(title), "%s", o->title);

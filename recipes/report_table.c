@@ -4,35 +4,34 @@
 
 #include "recipes/report.h"
 
-static const struct { const char *section, *metric; } column[SER_REPORT_COLUMNS] = {
-    { "emotion", "UA" }, { "emotion", "WA" }, { "emotion", "WF1" }, { "emotion", "MF1" }, { "text", "WER" }, { "gender", "UA" },
-    { "style", "UA" },
+static const struct { const char *section, *metric;
+} column[SER_REPORT_COLUMNS] = {
+    { "emotion", "UA" }, { "emotion", "WA" }, { "emotion", "WF1" }, { "emotion", "MF1" },
+    { "text", "WER" },   { "gender", "UA" },  { "style", "UA" },
 };
 const char *const ser_report_title[SER_REPORT_COLUMNS] = { "UA", "WA", "WF1", "MF1", "WER", "gender UA", "style UA" };
 
-static double number(const json_t *object, const char *key) { return json_number_value(json_object_get(object, key)); }
-
-static const json_t *section_of(const ser_experiment *x, int c) { return json_object_get(x->scores, column[c].section); }
+static const json_t *section_of(const ser_experiment *x, int c) { return ser_at(x->scores, column[c].section); }
 
 static ser_cell measure_cell(const json_t *score, int c)
 {
-    const json_t *m = json_object_get(score, column[c].metric);
+    const json_t *m = ser_at(score, column[c].metric);
     ser_cell cell = { 0 };
 
     if (m)
-        cell = (ser_cell){ true, true, false, number(m, "value"), number(m, "low"), number(m, "high"), 0 };
+        cell = (ser_cell){ true, true, false, ser_number(m, "value"), ser_number(m, "low"), ser_number(m, "high"), 0 };
     return cell;
 }
 
-/* ---- folds --------------------------------------------------------------------------------------------------------- */
+/* ---- folds ----------------------------------------------------------------------------------------------------- */
 
 static const json_t *fold_named(const json_t *section, const char *name)
 {
     const json_t *fold;
     size_t i;
 
-    json_array_foreach(json_object_get(section, "folds"), i, fold) {
-        const char *other = json_string_value(json_object_get(fold, "name"));
+    json_array_foreach(ser_at(section, "folds"), i, fold) {
+        const char *other = json_string_value(ser_at(fold, "name"));
 
         if (other && strcmp(other, name) == 0)
             return fold;
@@ -55,12 +54,12 @@ static int add_folds(const ser_experiment *x, ser_row *rows, int n)
     size_t i;
 
     for (int c = 0; c < SER_REPORT_COLUMNS; c++)
-        json_array_foreach(json_object_get(section_of(x, c), "folds"), i, fold) {
-            const char *name = json_string_value(json_object_get(fold, "name"));
+        json_array_foreach(ser_at(section_of(x, c), "folds"), i, fold) {
+            const char *name = json_string_value(ser_at(fold, "name"));
 
             if (!name || has_row(rows, n, name))
                 continue;
-            rows[n] = (ser_row){ SER_ROW_FOLD, name, json_integer_value(json_object_get(fold, "utterances")), { { 0 } } };
+            rows[n] = (ser_row){ SER_ROW_FOLD, name, json_integer_value(ser_at(fold, "utterances")), { { 0 } } };
             for (int d = 0; d < SER_REPORT_COLUMNS; d++)
                 rows[n].cell[d] = measure_cell(fold_named(section_of(x, d), name), d);
             n++;
@@ -81,10 +80,10 @@ static ser_row spread_row(const ser_experiment *x)
     ser_row row = { SER_ROW_SPREAD, "mean and deviation of folds", 0, { { 0 } } };
 
     for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
-        const json_t *m = json_object_get(json_object_get(section_of(x, c), "spread"), column[c].metric);
+        const json_t *m = ser_at(ser_at(section_of(x, c), "spread"), column[c].metric);
 
         if (m)
-            row.cell[c] = (ser_cell){ true, false, true, number(m, "mean"), 0, 0, number(m, "sd") };
+            row.cell[c] = (ser_cell){ true, false, true, ser_number(m, "mean"), 0, 0, ser_number(m, "sd") };
     }
     return row;
 }
@@ -94,11 +93,11 @@ static ser_row pooled_row(const ser_experiment *x)
     ser_row row = { SER_ROW_POOLED, "pooled", 0, { { 0 } } };
 
     for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
-        const json_t *pooled = json_object_get(section_of(x, c), "pooled");
+        const json_t *pooled = ser_at(section_of(x, c), "pooled");
 
         row.cell[c] = measure_cell(pooled, c);
         if (row.utterances == 0)
-            row.utterances = json_integer_value(json_object_get(pooled, "utterances"));
+            row.utterances = json_integer_value(ser_at(pooled, "utterances"));
     }
     return row;
 }
@@ -108,11 +107,11 @@ static ser_row majority_row(const ser_experiment *x)
     ser_row row = { SER_ROW_MAJORITY, "", 0, { { 0 } } };
 
     for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
-        const json_t *majority = json_object_get(section_of(x, c), "majority");
-        const char *label = json_string_value(json_object_get(majority, "label"));
+        const json_t *majority = ser_at(section_of(x, c), "majority");
+        const char *label = json_string_value(ser_at(majority, "label"));
 
         if (majority)
-            row.cell[c] = (ser_cell){ true, false, false, number(majority, column[c].metric), 0, 0, 0 };
+            row.cell[c] = (ser_cell){ true, false, false, ser_number(majority, column[c].metric), 0, 0, 0 };
         if (label && !*row.name)
             row.name = label;
     }
@@ -125,7 +124,7 @@ base_status ser_report_rows(const ser_experiment *x, ser_row **rows, int *n, bas
     ser_row row;
 
     for (int c = 0; c < SER_REPORT_COLUMNS; c++)
-        most += json_array_size(json_object_get(section_of(x, c), "folds"));
+        most += json_array_size(ser_at(section_of(x, c), "folds"));
     *n = 0;
     *rows = calloc(most, sizeof(**rows));
     if (!*rows)
@@ -147,11 +146,11 @@ void ser_report_columns(const ser_experiment *x, int n, bool shown[SER_REPORT_CO
     for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
         shown[c] = false;
         for (int i = 0; i < n; i++)
-            shown[c] |= json_object_get(json_object_get(section_of(&x[i], c), "pooled"), column[c].metric) != NULL;
+            shown[c] |= ser_at(ser_at(section_of(&x[i], c), "pooled"), column[c].metric) != NULL;
     }
 }
 
-/* ---- for a terminal ------------------------------------------------------------------------------------------------ */
+/* ---- for a terminal -------------------------------------------------------------------------------------------- */
 
 static void print_line(const char *name, int64_t utterances, const ser_cell *cell, int part, const bool *shown, FILE *f)
 {

@@ -11,7 +11,7 @@
 #include "base/options.h"
 #include "libtext/tx.h"
 
-/* ---- intervals: bootstrap.c -------------------------------------------------------------------------------------- */
+/* ---- intervals: bootstrap.c ------------------------------------------------------------------------------------ */
 
 /* Percentile bootstrap over utterances (Efron 1979); drawing is a pure function of seed, resample and place. */
 typedef struct ser_bootstrap { int resamples; int seed; } ser_bootstrap;
@@ -30,7 +30,7 @@ base_status ser_bootstrap_run(const ser_bootstrap *o, int64_t n, int k, ser_stat
 /* Mean and standard deviation (of a sample, n - 1; 0 for one value). */
 void ser_mean_sd(const double *x, int n, double *mean, double *sd);
 
-/* ---- parts of a corpus: parts.c ---------------------------------------------------------------------------------- */
+/* ---- parts of a corpus: parts.c -------------------------------------------------------------------------------- */
 
 /* The utterances of each fold, or of each group: part i has names name[i] and members order[begin[i] .. begin[i + 1] - 1]. */
 typedef struct ser_parts {
@@ -48,7 +48,7 @@ void        ser_parts_free(ser_parts *p);
 /* Warns of names that the table knows and no part has. */
 void        ser_parts_warn(const ser_parts *p, const tx_table *by, const char *what);
 
-/* ---- which utterances are scored: pairs.c ------------------------------------------------------------------------ */
+/* ---- which utterances are scored: pairs.c ---------------------------------------------------------------------- */
 
 /* As compute-wer's --mode: every key must be in both tables; what hyp lacks counts as empty; or is left out. */
 typedef enum ser_mode { SER_STRICT, SER_ALL, SER_PRESENT } ser_mode;
@@ -67,7 +67,7 @@ typedef struct ser_pairs {
 base_status ser_pairs_make(ser_pairs *p, const tx_table *ref, const tx_table *hyp, ser_mode mode, base_error *e);
 void        ser_pairs_free(ser_pairs *p);
 
-/* ---- labels: labels.c, score_labels.c -------------------------------------------------------------------------------------- */
+/* ---- labels: labels.c, score_labels.c -------------------------------------------------------------------------- */
 
 typedef enum ser_metric { SER_UA, SER_WA, SER_WF1, SER_MF1, SER_METRICS } ser_metric;
 extern const char *const ser_metric_name[SER_METRICS];
@@ -86,8 +86,8 @@ typedef struct ser_labelling {
 } ser_labelling;
 
 /* labels: "ang,hap,…", or "": those of ref. BASE_MISMATCH names file, line, key and label where one is not among them. */
-base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels, ser_mode mode,
-    base_error *e);
+base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels,
+                               ser_mode mode, base_error *e);
 void        ser_labelling_free(ser_labelling *l);
 
 typedef struct ser_label_score {
@@ -116,7 +116,7 @@ typedef struct ser_label_options {
 /* Scores, prints to f, and returns the section of scores.json; NULL: e says why. *n: utterances scored. */
 json_t *ser_score_labels(const ser_label_options *o, FILE *f, int64_t *n, base_error *e);
 
-/* ---- texts: texts.c, details.c, score_text.c -------------------------------------------------------------------------- */
+/* ---- texts: texts.c, details.c, score_text.c ------------------------------------------------------------------- */
 
 typedef struct ser_text {
     const char *key, *ref, *hyp;
@@ -142,7 +142,7 @@ typedef struct ser_text_options {
 } ser_text_options;
 json_t *ser_score_text(const ser_text_options *o, FILE *f, int64_t *n, base_error *e);
 
-/* ---- scores.json: score_json.c ------------------------------------------------------------------------------------- */
+/* ---- scores.json: score_json.c --------------------------------------------------------------------------------- */
 
 /* Where a program's scores go. */
 typedef struct ser_score_output {

@@ -69,7 +69,9 @@ static base_status write_scores(const char *path, json_t *root, base_error *e)
 
 static bool set_text(json_t *root, const char *key, const char *value)
 {
-    return json_is_string(json_object_get(root, key)) && !*value ? true : json_object_set_new(root, key, json_string(value)) == 0;
+    return json_is_string(json_object_get(root, key)) && !*value
+               ? true
+               : json_object_set_new(root, key, json_string(value)) == 0;
 }
 
 static base_status update(const ser_score_output *o, json_t *section, int argc, char **argv, base_error *e)

@@ -37,8 +37,9 @@ static base_status check_other(const inputs *in, base_error *e)
         i++;
     if (i == a->n && i == b->n)
         return BASE_OK;
-    return base_fail(e, BASE_MISMATCH, "%s and %s do not label the same utterances; the first that only one has is \"%.200s\"",
-        in->hyp.path, in->versus.path, i < a->n ? a->key[i] : b->key[i]);
+    return base_fail(e, BASE_MISMATCH,
+                     "%s and %s do not label the same utterances; the first that only one has is \"%.200s\"",
+                     in->hyp.path, in->versus.path, i < a->n ? a->key[i] : b->key[i]);
 }
 
 static base_status read_inputs(inputs *in, const ser_label_options *o, base_error *e)
@@ -53,7 +54,8 @@ static base_status read_inputs(inputs *in, const ser_label_options *o, base_erro
     if (ser_labelling_make(&in->labelling, &in->ref, &in->hyp, o->labels, mode, e) != BASE_OK)
         return e->status;
     if (in->labelling.missing)
-        base_warn("%s: %lld utterances of %s are missing and not scored", o->hyp, (long long)in->labelling.missing, o->ref);
+        base_warn("%s: %lld utterances of %s are missing and not scored", o->hyp, (long long)in->labelling.missing,
+                  o->ref);
     if (*o->versus && ser_labelling_make(&in->other, &in->ref, &in->versus, o->labels, mode, e) == BASE_OK)
         check_other(in, e);
     return e->status;
@@ -74,7 +76,7 @@ static int count_present(const ser_label_score *s)
     return present;
 }
 
-/* ---- one score ----------------------------------------------------------------------------------------------------- */
+/* ---- one score ------------------------------------------------------------------------------------------------- */
 
 static json_t *classes_json(const ser_label_score *s, const ser_labelling *l)
 {
@@ -112,7 +114,8 @@ static json_t *confusion_json(const ser_label_score *s)
 
 static json_t *score_json(const ser_label_score *s, const ser_labelling *l, const char *name)
 {
-    json_t *j = json_pack("{s:s, s:I, s:I}", "name", name, "utterances", (json_int_t)s->n, "correct", (json_int_t)s->correct);
+    json_t *j =
+        json_pack("{s:s, s:I, s:I}", "name", name, "utterances", (json_int_t)s->n, "correct", (json_int_t)s->correct);
 
     for (int m = 0; m < SER_METRICS; m++)
         json_object_set_new(j, ser_metric_name[m], ser_json_measure(s->value[m], s->interval[m]));
@@ -131,8 +134,8 @@ static void print_pooled(const ser_label_score *s, const ser_labelling *l, const
     snprintf(what[SER_WF1], sizeof(*what), "%lld utterances", (long long)s->n);
     snprintf(what[SER_MF1], sizeof(*what), "%d classes", present);
     for (int m = 0; m < SER_METRICS; m++)
-        fprintf(f, "%%%s %.2f [ %s ] 95%% [ %.2f, %.2f ]\n", ser_metric_name[m], s->value[m], what[m], s->interval[m].low,
-            s->interval[m].high);
+        fprintf(f, "%%%s %.2f [ %s ] 95%% [ %.2f, %.2f ]\n", ser_metric_name[m], s->value[m], what[m],
+                s->interval[m].low, s->interval[m].high);
     fprintf(f, "\n%-16s %10s %8s %10s %8s\n", "label", "utterances", "recall", "precision", "F1");
     for (int c = 0; c < s->labels; c++) {
         const json_t *class = json_array_get(classes, (size_t)c);
@@ -183,14 +186,15 @@ static json_t *pooled_json(const ser_labelling *l, const ser_label_options *o, j
     return pooled;
 }
 
-/* ---- parts --------------------------------------------------------------------------------------------------------- */
+/* ---- parts ----------------------------------------------------------------------------------------------------- */
 
 /* scores [parts], each to be freed. */
-static base_status score_parts(const ser_labelling *l, const ser_parts *parts, const ser_bootstrap *o, ser_label_score *scores,
-    base_error *e)
+static base_status score_parts(const ser_labelling *l, const ser_parts *parts, const ser_bootstrap *o,
+                               ser_label_score *scores, base_error *e)
 {
     for (int i = 0; i < parts->n && e->status == BASE_OK; i++)
-        ser_label_score_make(&scores[i], l, parts->order + parts->begin[i], parts->begin[i + 1] - parts->begin[i], o, e);
+        ser_label_score_make(&scores[i], l, parts->order + parts->begin[i], parts->begin[i + 1] - parts->begin[i], o,
+                             e);
     return e->status;
 }
 
@@ -217,7 +221,8 @@ static json_t *spread_json(const ser_label_score *scores, int n, FILE *f)
         for (int i = 0; i < n; i++)
             value[i] = scores[i].value[m];
         ser_mean_sd(value, n, &mean[m], &sd[m]);
-        json_object_set_new(spread, ser_metric_name[m], json_pack("{s:f, s:f, s:i}", "mean", mean[m], "sd", sd[m], "n", n));
+        json_object_set_new(spread, ser_metric_name[m],
+                            json_pack("{s:f, s:f, s:i}", "mean", mean[m], "sd", sd[m], "n", n));
     }
     for (int row = 0; row < 2 && value; row++) {
         fprintf(f, "%-27s", row ? "standard deviation" : "mean");
@@ -230,8 +235,8 @@ static json_t *spread_json(const ser_label_score *scores, int n, FILE *f)
 }
 
 /* Puts the scores of folds, or of groups, into the section: `key`, and for folds their spread. */
-static base_status add_parts(json_t *section, const char *key, const char *what, const ser_labelling *l, const tx_table *by,
-    const ser_bootstrap *o, FILE *f, base_error *e)
+static base_status add_parts(json_t *section, const char *key, const char *what, const ser_labelling *l,
+                             const tx_table *by, const ser_bootstrap *o, FILE *f, base_error *e)
 {
     ser_label_score *scores = NULL;
     json_t *list = json_array();
@@ -268,7 +273,8 @@ static void compare(const inputs *in, const ser_label_options *o, json_t *sectio
     versus = json_pack("{s:s}", "hyp", o->versus);
     fprintf(f, "\nversus %s (paired bootstrap)\n", o->versus);
     for (int m = 0; m < SER_METRICS; m++) {
-        fprintf(f, "%-4s %+.2f [ %+.2f, %+.2f ] p %.3f\n", ser_metric_name[m], value[m], interval[m].low, interval[m].high, p[m]);
+        fprintf(f, "%-4s %+.2f [ %+.2f, %+.2f ] p %.3f\n", ser_metric_name[m], value[m], interval[m].low,
+                interval[m].high, p[m]);
         json_object_set_new(versus, ser_metric_name[m], ser_json_difference(value[m], interval[m], p[m]));
     }
     json_object_set_new(section, "versus", versus);

@@ -38,8 +38,9 @@ static base_status check_other(const inputs *in, base_error *e)
         i++;
     if (i == a->n && i == b->n)
         return BASE_OK;
-    return base_fail(e, BASE_MISMATCH, "%s and %s do not have the same utterances; the first that only one has is \"%.200s\"",
-        in->hyp.path, in->versus.path, i < a->n ? a->text[i].key : b->text[i].key);
+    return base_fail(e, BASE_MISMATCH,
+                     "%s and %s do not have the same utterances; the first that only one has is \"%.200s\"",
+                     in->hyp.path, in->versus.path, i < a->n ? a->text[i].key : b->text[i].key);
 }
 
 static base_status read_inputs(inputs *in, const ser_text_options *o, base_error *e)
@@ -49,7 +50,8 @@ static base_status read_inputs(inputs *in, const ser_text_options *o, base_error
 
     *in = (inputs){ 0 };
     if (read_table(&in->ref, o->ref, TX_ANY, e) != BASE_OK || read_table(&in->hyp, o->hyp, TX_ANY, e) != BASE_OK ||
-        read_table(&in->versus, o->versus, TX_ANY, e) != BASE_OK || read_table(&in->folds, o->folds, TX_ONE_WORD, e) != BASE_OK ||
+        read_table(&in->versus, o->versus, TX_ANY, e) != BASE_OK ||
+        read_table(&in->folds, o->folds, TX_ONE_WORD, e) != BASE_OK ||
         read_table(&in->groups, o->groups, TX_ONE_WORD, e) != BASE_OK)
         return e->status;
     if (ser_texts_make(&in->texts, &in->ref, &in->hyp, mode, o->cer, costs, e) != BASE_OK)
@@ -67,7 +69,7 @@ static base_status read_inputs(inputs *in, const ser_text_options *o, base_error
     return e->status;
 }
 
-/* ---- a score ------------------------------------------------------------------------------------------------------- */
+/* ---- a score --------------------------------------------------------------------------------------------------- */
 
 typedef struct score {
     int64_t      n, wrong;      /* utterances; those with an error */
@@ -127,7 +129,7 @@ static json_t *score_json(const score *s, const ser_texts *t, const char *name)
     return j;
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------ */
+/* ---- printing -------------------------------------------------------------------------------------------------- */
 
 /* The first three lines are compute-wer's. */
 static void print_pooled(const score *s, const ser_texts *t, const char *align, FILE *f)
@@ -135,9 +137,10 @@ static void print_pooled(const score *s, const ser_texts *t, const char *align, 
     const tx_errors *n = &s->errors;
 
     fprintf(f, "%%%s %.2f [ %lld / %lld, %lld ins, %lld del, %lld sub ]%s\n", metric_of(t), tx_error_rate(n),
-        (long long)tx_errors_total(n), (long long)tx_errors_length(n), (long long)n->insertions, (long long)n->deletions,
-        (long long)n->substitutions, t->missing ? " [PARTIAL]" : "");
-    fprintf(f, "%%SER %.2f [ %lld / %lld ]\n", 100.0 * (double)s->wrong / (double)s->n, (long long)s->wrong, (long long)s->n);
+            (long long)tx_errors_total(n), (long long)tx_errors_length(n), (long long)n->insertions,
+            (long long)n->deletions, (long long)n->substitutions, t->missing ? " [PARTIAL]" : "");
+    fprintf(f, "%%SER %.2f [ %lld / %lld ]\n", 100.0 * (double)s->wrong / (double)s->n, (long long)s->wrong,
+            (long long)s->n);
     fprintf(f, "Scored %lld sentences, %lld not present in hyp.\n", (long long)s->n, (long long)t->missing);
     fprintf(f, "95%% of %s [ %.2f, %.2f ], alignment %s\n", metric_of(t), s->interval.low, s->interval.high, align);
 }
@@ -167,7 +170,8 @@ static base_status add_parts(json_t *section, const char *key, const char *what,
         value = malloc((size_t)parts.n * sizeof(*value));
         if (!value)
             base_fail(e, BASE_NO_MEMORY, "no memory for %d scores", parts.n);
-        fprintf(f, "\n%-16s %10s %10s %8s   95%%\n", what, "utterances", t->characters ? "characters" : "words", metric_of(t));
+        fprintf(f, "\n%-16s %10s %10s %8s   95%%\n", what, "utterances", t->characters ? "characters" : "words",
+                metric_of(t));
     }
     for (int i = 0; i < parts.n && e->status == BASE_OK; i++) {
         if (make_score(&s, t, parts.order + parts.begin[i], parts.begin[i + 1] - parts.begin[i], o, e) != BASE_OK)
@@ -185,7 +189,8 @@ static base_status add_parts(json_t *section, const char *key, const char *what,
     return e->status;
 }
 
-static void compare(json_t *section, const inputs *in, const ser_parts *whole, const ser_text_options *o, FILE *f, base_error *e)
+static void compare(json_t *section, const inputs *in, const ser_parts *whole, const ser_text_options *o, FILE *f,
+                    base_error *e)
 {
     const sample both = { in->texts.text, in->other.text, whole->order };
     ser_interval interval;
@@ -195,8 +200,8 @@ static void compare(json_t *section, const inputs *in, const ser_parts *whole, c
     rate_of_drawn(&both, whole->order, in->texts.n, &value);
     if (ser_bootstrap_run(&o->bootstrap, in->texts.n, 1, rate_of_drawn, &both, &interval, &p, e) != BASE_OK)
         return;
-    fprintf(f, "\nversus %s (paired bootstrap)\n%s %+.2f [ %+.2f, %+.2f ] p %.3f\n", o->versus, metric_of(&in->texts), value,
-        interval.low, interval.high, p);
+    fprintf(f, "\nversus %s (paired bootstrap)\n%s %+.2f [ %+.2f, %+.2f ] p %.3f\n", o->versus, metric_of(&in->texts),
+            value, interval.low, interval.high, p);
     versus = json_pack("{s:s}", "hyp", o->versus);
     json_object_set_new(versus, metric_of(&in->texts), ser_json_difference(value, interval, p));
     json_object_set_new(section, "versus", versus);

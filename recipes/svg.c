@@ -7,7 +7,8 @@
 #include "recipes/svg.h"
 
 const char ser_svg_style[] =
-    ":root{--paper:#fff;--ink:#1b1d22;--muted:#5f6570;--rule:#dfe2e8;--accent:#2563c9;--cell:#174a9c;--good:#1a7f4b;--bad:#c0392b;"
+    ":root{--paper:#fff;--ink:#1b1d22;--muted:#5f6570;--rule:#dfe2e8;--accent:#2563c9;--cell:#174a9c;--good:#1a7f4b;--"
+    "bad:#c0392b;"
     "--panel:#f5f6f9}\n"
     "@media (prefers-color-scheme:dark){:root{--paper:#14161b;--ink:#e8eaee;--muted:#9aa1ad;--rule:#31353e;"
     "--accent:#7aa7f7;--cell:#7aa7f7;--good:#5fc68f;--bad:#f08a7c;--panel:#1c1f26}}\n"
@@ -23,26 +24,32 @@ const char ser_svg_style[] =
 void ser_escape(FILE *f, const char *text)
 {
     for (; *text; text++) {
-        const char *entity = *text == '&' ? "&amp;" : *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : *text == '"' ? "&quot;" : NULL;
+        const char *entity = *text == '&'   ? "&amp;"
+                             : *text == '<' ? "&lt;"
+                             : *text == '>' ? "&gt;"
+                             : *text == '"' ? "&quot;"
+                                            : NULL;
 
         if (entity)
             fputs(entity, f);
         else
-            fputc((unsigned char)*text < ' ' && *text != '\n' && *text != '\t' ? '?' : *text, f);    /* XML has no others */
+            fputc((unsigned char)*text < ' ' && *text != '\n' && *text != '\t' ? '?' : *text,
+                  f); /* XML has no others */
     }
 }
 
 void ser_svg_begin(FILE *f, double w, double h, const char *about, bool alone)
 {
-    fprintf(f, "<svg%s viewBox=\"0 0 %g %g\"%s role=\"img\"", alone ? " xmlns=\"http://www.w3.org/2000/svg\"" : "", w, h,
-        alone ? "" : " preserveAspectRatio=\"xMidYMid meet\"");
+    fprintf(f, "<svg%s viewBox=\"0 0 %g %g\"%s role=\"img\"", alone ? " xmlns=\"http://www.w3.org/2000/svg\"" : "", w,
+            h, alone ? "" : " preserveAspectRatio=\"xMidYMid meet\"");
     if (alone)
         fprintf(f, " width=\"%g\" height=\"%g\"", w, h);
     fputs(" aria-label=\"", f);
     ser_escape(f, about);
     fputs("\">\n", f);
     if (alone)
-        fprintf(f, "<style>%s</style>\n<rect width=\"%g\" height=\"%g\" fill=\"var(--paper)\"/>\n", ser_svg_style, w, h);
+        fprintf(f, "<style>%s</style>\n<rect width=\"%g\" height=\"%g\" fill=\"var(--paper)\"/>\n", ser_svg_style, w,
+                h);
 }
 
 void ser_svg_end(FILE *f)

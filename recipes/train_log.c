@@ -40,11 +40,12 @@ static base_status read_header(char *line, const char *path, int which[MOST_FIEL
                 which[i] = c;
         has_step |= which[i] == SER_LOG_STEP;
     }
-    return has_step ? BASE_OK : base_fail(e, BASE_FORMAT, "%s:1: a header of tab-separated names with \"step\" expected", path);
+    return has_step ? BASE_OK
+                    : base_fail(e, BASE_FORMAT, "%s:1: a header of tab-separated names with \"step\" expected", path);
 }
 
-static base_status read_line(ser_train_log *l, char *line, const char *path, int64_t number, const int which[MOST_FIELDS],
-    int fields, base_error *e)
+static base_status read_line(ser_train_log *l, char *line, const char *path, int64_t number,
+                             const int which[MOST_FIELDS], int fields, base_error *e)
 {
     char *field[MOST_FIELDS], *end;
     int n = cut(line, field);
@@ -57,8 +58,8 @@ static base_status read_line(ser_train_log *l, char *line, const char *path, int
         if (which[i] < 0)
             continue;
         if (*field[i] && *end)
-            return base_fail(e, BASE_FORMAT, "%s:%lld: \"%.100s\" found for %s, a number expected", path, (long long)number,
-                field[i], column_name[which[i]]);
+            return base_fail(e, BASE_FORMAT, "%s:%lld: \"%.100s\" found for %s, a number expected", path,
+                             (long long)number, field[i], column_name[which[i]]);
         l->value[which[i]][l->n] = x;
     }
     if (!isfinite(l->value[SER_LOG_STEP][l->n]))
@@ -79,8 +80,8 @@ static char *name_of(const char *path)
     return strndup(begin, (size_t)(end - begin));
 }
 
-static base_status allocate(ser_train_log *l, const char *path, const char *text, const int which[MOST_FIELDS], int fields,
-    base_error *e)
+static base_status allocate(ser_train_log *l, const char *path, const char *text, const int which[MOST_FIELDS],
+                            int fields, base_error *e)
 {
     size_t lines = 1;
     bool ok;

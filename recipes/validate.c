@@ -47,7 +47,7 @@ void ser_validation_fault(ser_validation *v, ser_table table, int64_t line, cons
     fputc('\n', v->out);
 }
 
-/* ---- a table for itself -------------------------------------------------------------------------------------------- */
+/* ---- a table for itself ---------------------------------------------------------------------------------------- */
 
 static void tell_line(void *data, const char *path, int64_t line, const char *reason)
 {
@@ -67,14 +67,15 @@ static void check_words(ser_validation *v, ser_table table, const tx_entry *entr
 
     for (uint32_t c; (c = tx_utf8_next(&s)) != 0; column++)
         if (c == '|' || (tx_is_space(c) && c != ' ' && c != '\t'))
-            ser_validation_fault(v, table, entry->line, "character U+%04X in column %lld of the text of \"%s\"", (unsigned)c,
-                (long long)column, entry->key);
+            ser_validation_fault(v, table, entry->line, "character U+%04X in column %lld of the text of \"%s\"",
+                                 (unsigned)c, (long long)column, entry->key);
     if (tx_split_words(entry->value, &words, NULL) != BASE_OK)
         return;
     for (int64_t i = 0; i < words.n; i++)
         for (size_t j = 0; j < sizeof(reserved) / sizeof(*reserved); j++)
             if (tx_token_equal(words.token[i], (tx_token){ reserved[j], (int)strlen(reserved[j]) }))
-                ser_validation_fault(v, table, entry->line, "reserved symbol %s in the text of \"%s\"", reserved[j], entry->key);
+                ser_validation_fault(v, table, entry->line, "reserved symbol %s in the text of \"%s\"", reserved[j],
+                                     entry->key);
     tx_tokens_free(&words);
 }
 
@@ -141,7 +142,7 @@ static base_status check_needed(ser_validation *v, const char *need, base_error 
     return BASE_OK;
 }
 
-/* ---- all of them together ------------------------------------------------------------------------------------------ */
+/* ---- all of them together -------------------------------------------------------------------------------------- */
 
 /* The table whose keys the others must have. */
 static ser_table leading_table(const ser_validation *v)
@@ -163,7 +164,8 @@ static void compare_keys(ser_validation *v, ser_table a, ser_table b)
         int order = i == x->n ? 1 : j == y->n ? -1 : strcmp(x->entry[i].key, y->entry[j].key);
 
         if (order < 0)
-            ser_validation_fault(v, b, 0, "no entry for \"%s\" (%s:%lld)", x->entry[i].key, spec[a].name, (long long)x->entry[i].line);
+            ser_validation_fault(v, b, 0, "no entry for \"%s\" (%s:%lld)", x->entry[i].key, spec[a].name,
+                                 (long long)x->entry[i].line);
         if (order > 0)
             ser_validation_fault(v, b, y->entry[j].line, "\"%s\" is not in %s", y->entry[j].key, spec[a].name);
         i += order <= 0;
@@ -193,7 +195,7 @@ static const char **list_speakers(const tx_table *utt2spk, int64_t *n)
     return speaker;
 }
 
-/* Each utterance of spk2utt belongs to its line's speaker, and none of utt2spk is missing: counts tell, once the former holds. */
+/* Each utterance of spk2utt belongs to the speaker of its line, once, and none of utt2spk is missing. */
 static void check_spk2utt(ser_validation *v)
 {
     const tx_table *utt2spk = &v->table[SER_UTT2SPK], *spk2utt = &v->table[SER_SPK2UTT];
@@ -207,8 +209,9 @@ static void check_spk2utt(ser_validation *v)
             const tx_entry *entry = tx_table_find(utt2spk, utt);
 
             if (!entry || strcmp(entry->value, line->key) != 0)
-                ser_validation_fault(v, SER_SPK2UTT, line->line, "\"%s\" is said to be of \"%s\", utt2spk says %s%s%s", utt,
-                    line->key, entry ? "\"" : "", entry ? entry->value : "nothing", entry ? "\"" : "");
+                ser_validation_fault(v, SER_SPK2UTT, line->line, "\"%s\" is said to be of \"%s\", utt2spk says %s%s%s",
+                                     utt, line->key, entry ? "\"" : "", entry ? entry->value : "nothing",
+                                     entry ? "\"" : "");
             else if (listed[entry - utt2spk->entry])
                 ser_validation_fault(v, SER_SPK2UTT, line->line, "\"%s\" appears twice", utt);
             else
@@ -218,8 +221,8 @@ static void check_spk2utt(ser_validation *v)
     }
     for (int64_t i = 0; i < utt2spk->n && listed; i++)
         if (!listed[i])
-            ser_validation_fault(v, SER_SPK2UTT, 0, "no entry for \"%s\" of \"%s\" (utt2spk:%lld)", utt2spk->entry[i].key,
-                utt2spk->entry[i].value, (long long)utt2spk->entry[i].line);
+            ser_validation_fault(v, SER_SPK2UTT, 0, "no entry for \"%s\" of \"%s\" (utt2spk:%lld)",
+                                 utt2spk->entry[i].key, utt2spk->entry[i].value, (long long)utt2spk->entry[i].line);
     free(listed);
 }
 
@@ -231,8 +234,9 @@ static void check_speakers(ser_validation *v)
 
     for (int64_t i = 0; i < utt2spk->n; i++)
         if (strncmp(utt2spk->entry[i].key, utt2spk->entry[i].value, strlen(utt2spk->entry[i].value)) != 0)
-            ser_validation_fault(v, SER_UTT2SPK, utt2spk->entry[i].line, "\"%s\" does not begin with its speaker \"%s\"",
-                utt2spk->entry[i].key, utt2spk->entry[i].value);
+            ser_validation_fault(v, SER_UTT2SPK, utt2spk->entry[i].line,
+                                 "\"%s\" does not begin with its speaker \"%s\"", utt2spk->entry[i].key,
+                                 utt2spk->entry[i].value);
     for (ser_table table = 0; table < SER_TABLES && speaker; table++) {
         const tx_table *t = &v->table[table];
 
@@ -271,7 +275,8 @@ base_status ser_validate(ser_validation *v, const char *dir, const ser_validate_
     for (ser_table table = 0; table < SER_TABLES; table++) {
         keyed by = v->table[SER_SEGMENTS].path ? RECORDING : UTTERANCE;     /* whose entries wav.scp has */
 
-        if (table != leading && v->table[table].path && spec[table].by != SPEAKER && !(table == SER_WAV && by == RECORDING))
+        if (table != leading && v->table[table].path && spec[table].by != SPEAKER &&
+            !(table == SER_WAV && by == RECORDING))
             compare_keys(v, leading, table);
     }
     if (v->table[SER_UTT2SPK].path)
@@ -285,7 +290,7 @@ void ser_validation_free(ser_validation *v)
         tx_table_free(&v->table[i]);
 }
 
-/* ---- summary ------------------------------------------------------------------------------------------------------- */
+/* ---- summary --------------------------------------------------------------------------------------------------- */
 
 static void count_labels(const tx_table *t, const char *name, FILE *f)
 {

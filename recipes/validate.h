@@ -37,7 +37,7 @@ void        ser_validation_summary(const ser_validation *v, FILE *f);
 void        ser_validation_free(ser_validation *v);
 
 /* "dir/table:line: message" on v->out; line 0: of the whole table. */
-void        ser_validation_fault(ser_validation *v, ser_table table, int64_t line, const char *format, ...) BASE_PRINTF(4, 5);
+void ser_validation_fault(ser_validation *v, ser_table table, int64_t line, const char *format, ...) BASE_PRINTF(4, 5);
 
 /* validate_audio.c: files of wav.scp are there; sounds decode, and segments lie inside them. */
 base_status ser_validate_audio(ser_validation *v, const ser_validate_options *o, base_error *e);

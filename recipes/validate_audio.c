@@ -67,7 +67,8 @@ static void look_at_all(const tx_table *wav, const ser_validate_options *o, soun
 static void too_short(ser_validation *v, ser_table table, const tx_entry *entry, double seconds)
 {
     if (seconds < LEAST_SECONDS)
-        ser_validation_fault(v, table, entry->line, "\"%s\" lasts %.4f s, at least %.3f expected", entry->key, seconds, LEAST_SECONDS);
+        ser_validation_fault(v, table, entry->line, "\"%s\" lasts %.4f s, at least %.3f expected", entry->key, seconds,
+                             LEAST_SECONDS);
 }
 
 /* segments: "recording begin end [channel]", end -1: the recording's. */
@@ -76,15 +77,18 @@ static void check_segment(ser_validation *v, const tx_entry *entry, sound *sound
     const tx_table *wav = &v->table[SER_WAV];
     char recording[500];
     double begin, end, length;
-    int channel, used = 0, fields = sscanf(entry->value, "%499s %lf %lf%n %d%n", recording, &begin, &end, &used, &channel, &used);
+    int channel, used = 0,
+                 fields = sscanf(entry->value, "%499s %lf %lf%n %d%n", recording, &begin, &end, &used, &channel, &used);
     const tx_entry *found = fields >= 3 ? tx_table_find(wav, recording) : NULL;
 
     if (fields < 3 || entry->value[used] || !isfinite(begin) || !isfinite(end)) {
-        ser_validation_fault(v, SER_SEGMENTS, entry->line, "\"%s\" has \"%s\", recording, begin and end expected", entry->key, entry->value);
+        ser_validation_fault(v, SER_SEGMENTS, entry->line, "\"%s\" has \"%s\", recording, begin and end expected",
+                             entry->key, entry->value);
         return;
     }
     if (!found) {
-        ser_validation_fault(v, SER_SEGMENTS, entry->line, "recording \"%s\" of \"%s\" is not in wav.scp", recording, entry->key);
+        ser_validation_fault(v, SER_SEGMENTS, entry->line, "recording \"%s\" of \"%s\" is not in wav.scp", recording,
+                             entry->key);
         return;
     }
     length = sounds[found - wav->entry].seconds;
@@ -92,8 +96,9 @@ static void check_segment(ser_validation *v, const tx_entry *entry, sound *sound
     if (end == -1)
         end = length;
     if (begin < 0 || end <= begin || end > length + SEGMENT_SLACK)
-        ser_validation_fault(v, SER_SEGMENTS, entry->line, "\"%s\" is cut from %.3f to %.3f s of \"%s\", which lasts %.3f s",
-            entry->key, begin, end, recording, length);
+        ser_validation_fault(v, SER_SEGMENTS, entry->line,
+                             "\"%s\" is cut from %.3f to %.3f s of \"%s\", which lasts %.3f s", entry->key, begin, end,
+                             recording, length);
     else if (isfinite(length) || isfinite(end))
         too_short(v, SER_SEGMENTS, entry, fmin(end, isfinite(length) ? length : end) - begin);
 }
@@ -121,7 +126,8 @@ base_status ser_validate_audio(ser_validation *v, const ser_validate_options *o,
         check_segment(v, &segments->entry[i], sounds);
     for (int64_t i = 0; i < wav->n; i++)
         if (segments->n > 0 && !sounds[i].used)
-            ser_validation_fault(v, SER_WAV, wav->entry[i].line, "recording \"%s\" is in no segment", wav->entry[i].key);
+            ser_validation_fault(v, SER_WAV, wav->entry[i].line, "recording \"%s\" is in no segment",
+                                 wav->entry[i].key);
     free(sounds);
     return BASE_OK;
 }

@@ -6,7 +6,7 @@
 #include "libtext/tx.h"
 
 static const char usage[] =
-    "Writes vocab.json: <pad> (the blank of CTC), <s>, </s>, <unk>, | between words, then the characters of the texts, sorted.\n"
+    "Writes vocab.json: <pad> (the blank of CTC), <s>, </s>, <unk>, | between words, then the characters, sorted.\n"
     "Usage: serin-make-vocab [options] <text> <vocab.json>\n"
     "e.g.:  serin-make-vocab --norm=upper,digits data/train/text exp/vocab.json\n";
 
@@ -34,7 +34,8 @@ int main(int argc, char **argv)
     tx_table t = { 0 };
     int64_t n;
 
-    base_option_text(po, "norm", &norm, "how the texts are normalised first, as text-norm of a configuration; none: taken as they are");
+    base_option_text(po, "norm", &norm,
+                     "how the texts are normalised first, as text-norm of a configuration; none: taken as they are");
     base_options_parse(po, argc, argv, 2, 2);
     path = base_options_argument(po, 1);
     if (tx_table_read(&t, base_options_argument(po, 0), TX_ANY, &e) == BASE_OK) {

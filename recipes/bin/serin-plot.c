@@ -15,7 +15,8 @@ static const char usage[] =
     "       serin-plot [options] --kind=curves <train.tsv> [<train.tsv> …] <out.svg>\n"
     "e.g.:  serin-plot --kind=confusion --section=emotion exp/scores.json exp/confusion.svg\n";
 
-static base_status plot_scores(FILE *f, const char *path, const char *kind, const char *section, const char *metric, base_error *e)
+static base_status plot_scores(FILE *f, const char *path, const char *kind, const char *section, const char *metric,
+                               base_error *e)
 {
     json_t *scores = ser_scores_read(path, e);
     const json_t *found = json_object_get(scores, section), *pooled = json_object_get(found, "pooled");
@@ -26,9 +27,11 @@ static base_status plot_scores(FILE *f, const char *path, const char *kind, cons
     if (!found)
         base_fail(e, BASE_MISSING, "%s: no section \"%s\"", path, section);
     else if (!json_object_get(pooled, confusion ? "confusion" : metric))
-        base_fail(e, BASE_MISSING, "%s: section \"%s\" has no %s", path, section, confusion ? "confusion matrix" : metric);
+        base_fail(e, BASE_MISSING, "%s: section \"%s\" has no %s", path, section,
+                  confusion ? "confusion matrix" : metric);
     if (e->status == BASE_OK) {
-        ser_svg_begin(f, SER_PLOT_WIDTH, confusion ? ser_plot_confusion_height(pooled) : ser_plot_folds_height(found), kind, true);
+        ser_svg_begin(f, SER_PLOT_WIDTH, confusion ? ser_plot_confusion_height(pooled) : ser_plot_folds_height(found),
+                      kind, true);
         if (confusion)
             ser_plot_confusion(f, pooled);
         else

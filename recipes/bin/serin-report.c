@@ -11,7 +11,8 @@ static const char usage[] =
     "Usage: serin-report [options] <out.html> <exp-dir|scores.json> [<exp-dir|scores.json> …]\n"
     "e.g.:  serin-report exp/report.html exp/exp01 exp/exp02\n";
 
-static base_status write_page(const char *path, const ser_experiment *x, int n, const ser_report_options *o, base_error *e)
+static base_status write_page(const char *path, const ser_experiment *x, int n, const ser_report_options *o,
+                              base_error *e)
 {
     base_out out;
 

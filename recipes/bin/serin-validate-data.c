@@ -4,8 +4,8 @@
 #include "recipes/validate.h"
 
 static const char usage[] =
-    "Checks a data directory: order, duplicates, UTF-8, the same utterances in every table, spk2utt against utt2spk, labels,\n"
-    "and that every sound can be decoded. Lists each fault with file, line and reason; ends with counts.\n"
+    "Checks a data directory: order, duplicates, UTF-8, the same utterances in every table, spk2utt against utt2spk,\n"
+    "labels, and that every sound can be decoded. Lists each fault with file, line and reason; ends with counts.\n"
     "Usage: serin-validate-data [options] <data-dir>\n"
     "e.g.:  serin-validate-data --need=wav.scp,text,utt2spk,utt2emo data/train\n";
 

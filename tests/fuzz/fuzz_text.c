@@ -55,7 +55,9 @@ static void fuzz_vocab(const char *path, const char *text)
 /* Normalised text is UTF-8, and normalising it again changes nothing in white space. */
 static void fuzz_normalise(const char *text, int bits)
 {
-    tx_normalise_options o = { (tx_case)(bits % 3), (tx_form)(bits % 5), bits & 1, bits & 2, bits & 4, bits & 8, bits & 16 };
+    tx_normalise_options o = {
+        (tx_case)(bits % 3), (tx_form)(bits % 5), bits & 1, bits & 2, bits & 4, bits & 8, bits & 16
+    };
     char *out = tx_normalise(text, &o, NULL);
 
     if (!out)

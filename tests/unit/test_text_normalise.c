@@ -77,7 +77,8 @@ START_TEST(numbers)
     expect("digits,collapse", "0 7 10 13 20 42", "zero seven ten thirteen twenty forty two");
     expect("digits,collapse", "100 101 999", "one hundred one hundred one nine hundred ninety nine");
     expect("digits,collapse", "1200", "one thousand two hundred");
-    expect("digits,collapse", "1,234,567 is", "one million two hundred thirty four thousand five hundred sixty seven is");
+    expect("digits,collapse", "1,234,567 is",
+           "one million two hundred thirty four thousand five hundred sixty seven is");
     expect("digits,collapse", "1,23", "one , twenty three");
     expect("digits,collapse", "1234,567", "one thousand two hundred thirty four , five hundred sixty seven");
     expect("digits,collapse", "3.05%", "three point zero five percent");
@@ -87,7 +88,8 @@ START_TEST(numbers)
         "first second third twelfth twenty first thirtieth one hundredth");
     expect("digits,collapse", "1step 5pm b2b", "one step five pm b two b");
     expect("digits,collapse", "1000000000000", "one trillion");
-    expect("digits,collapse", "1000000000000000", "one zero zero zero zero zero zero zero zero zero zero zero zero zero zero zero");
+    expect("digits,collapse", "1000000000000000",
+           "one zero zero zero zero zero zero zero zero zero zero zero zero zero zero zero");
     expect("digits,upper,collapse,punctuation", "It's 7:30!", "IT'S SEVEN THIRTY");
 }
 END_TEST
@@ -95,8 +97,9 @@ END_TEST
 /* Every number below 100,000 against words put together by another rule. */
 START_TEST(numbers_by_remainder)
 {
-    static const char *const low[] = { "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
-        "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen" };
+    static const char *const low[] = { "zero",     "one",     "two",     "three",     "four",     "five",    "six",
+                                       "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",  "thirteen",
+                                       "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen" };
     static const char *const ten[] = { "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety" };
 
     for (int n = 0; n < 100000; n++) {

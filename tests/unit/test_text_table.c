@@ -137,7 +137,8 @@ START_TEST(same_keys)
     tx_table_free(&b);
     read_text(&b, TX_ANY, "b\nc\nd\n");
     ck_assert_int_eq(tx_table_same_keys(&a, &b, &e), BASE_MISSING);
-    ck_assert_str_eq(e.text, "key \"a\" is in test_text_table.tmp but not in test_text_table.tmp, and 1 more keys differ");
+    ck_assert_str_eq(e.text,
+                     "key \"a\" is in test_text_table.tmp but not in test_text_table.tmp, and 1 more keys differ");
     tx_table_free(&a);
     tx_table_free(&b);
 }

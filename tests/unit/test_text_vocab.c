@@ -12,9 +12,12 @@ static const char config_path[] = "test_text_vocab.tmp/tokenizer_config.json";
 static const char map_path[] = "test_text_vocab.tmp/special_tokens_map.json";
 
 /* The published English vocabulary. */
-static const char english[] = "{\"<pad>\": 0, \"<s>\": 1, \"</s>\": 2, \"<unk>\": 3, \"|\": 4, \"E\": 5, \"T\": 6, \"A\": 7, "
-    "\"O\": 8, \"N\": 9, \"I\": 10, \"H\": 11, \"S\": 12, \"R\": 13, \"D\": 14, \"L\": 15, \"U\": 16, \"M\": 17, \"W\": 18, "
-    "\"C\": 19, \"F\": 20, \"G\": 21, \"Y\": 22, \"P\": 23, \"B\": 24, \"V\": 25, \"K\": 26, \"'\": 27, \"X\": 28, \"J\": 29, "
+static const char english[] =
+    "{\"<pad>\": 0, \"<s>\": 1, \"</s>\": 2, \"<unk>\": 3, \"|\": 4, \"E\": 5, \"T\": 6, \"A\": 7, "
+    "\"O\": 8, \"N\": 9, \"I\": 10, \"H\": 11, \"S\": 12, \"R\": 13, \"D\": 14, \"L\": 15, \"U\": 16, \"M\": 17, "
+    "\"W\": 18, "
+    "\"C\": 19, \"F\": 20, \"G\": 21, \"Y\": 22, \"P\": 23, \"B\": 24, \"V\": 25, \"K\": 26, \"'\": 27, \"X\": 28, "
+    "\"J\": 29, "
     "\"Q\": 30, \"Z\": 31}";
 
 static void write_file(const char *path, const char *text)
@@ -173,7 +176,8 @@ START_TEST(special_tokens_by_name)
 {
     tx_vocab *v;
 
-    write_file(config_path, "{\"pad_token\": {\"content\": \"[blank]\"}, \"do_lower_case\": true, \"word_delimiter_token\": \"_\"}");
+    write_file(config_path,
+               "{\"pad_token\": {\"content\": \"[blank]\"}, \"do_lower_case\": true, \"word_delimiter_token\": \"_\"}");
     write_file(map_path, "{\"unk_token\": \"?\", \"pad_token\": \"no\"}");
     v = read_vocab("{\"A\": 0, \"\u00dc\": 1, \"_\": 2, \"?\": 3, \"[blank]\": 4}", NULL);
     ck_assert_int_eq(tx_vocab_blank(v), 4);
@@ -245,7 +249,8 @@ START_TEST(builds_and_writes)
 {
     tx_entry entry[] = { { "a", "DAS ST\u00dcCK", 1 }, { "b", "", 2 }, { "c", "'S IST", 3 } };
     tx_table t = { .entry = entry, .n = 3, .path = (char *)"text" };
-    static const char *const wanted[] = { "<pad>", "<s>", "</s>", "<unk>", "|", "'", "A", "C", "D", "I", "K", "S", "T", "\u00dc" };
+    static const char *const wanted[] = { "<pad>", "<s>", "</s>", "<unk>", "|", "'", "A",
+                                          "C",     "D",   "I",    "K",     "S", "T", "\u00dc" };
     base_error e = BASE_ERROR_INIT;
 
     for (int pass = 0; pass < 2; pass++) {
