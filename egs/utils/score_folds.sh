@@ -19,13 +19,15 @@ mapfile -t folds < "$exp/folds"
 
 mkdir -p "$exp/decode"
 rm -f "$exp"/scores.json "$exp"/score_*.txt
+keys=
 decoded=("${folds[@]/#/$exp/}")
 for f in text utt2emo utt2gender utt2style; do
   [[ -f ${decoded[0]}/decode/$f ]] || continue
   sort -m "${decoded[@]/%//decode/$f}" > "$exp/decode/$f"
-  utils/subset_data_dir.sh --utt-list "$exp/decode/$f" "$data" "$exp/ref" > /dev/null
+  keys=$exp/decode/$f
 done
-[[ -d $exp/ref ]] || die "nothing is decoded in ${decoded[0]}/decode"
+[[ -n $keys ]] || die "nothing is decoded in ${decoded[0]}/decode"
+utils/subset_data_dir.sh --utt-list "$keys" "$data" "$exp/ref" > /dev/null
 
 score() {               # program section table, more options
   local program=$1 section=$2 table=$3
@@ -44,13 +46,11 @@ score serin-score-text text text "${groups[@]}" --details="$exp/decode/details"
 score serin-score-labels gender utt2gender
 score serin-score-labels style utt2style
 
-if serin-report "$exp/report.html" "$exp" > "$exp/results.txt" 2> "$exp/log/report.log"; then
-  report=$(cd "$exp" && pwd)/report.html
-else
+if ! serin-report "$exp/report.html" "$exp" > "$exp/results.txt" 2> "$exp/log/report.log"; then
   cat "$exp/log/report.log" >&2
   exit 1
 fi
 echo
 cat "$exp/results.txt"
 echo
-echo "report: $report"
+echo "report: $(cd "$exp" && pwd)/report.html"
