@@ -63,7 +63,7 @@ static void draw_cell(FILE *f, double x, double y, double w, double h, double co
         x + 1, y + 1, w - 2, h - 2, 0.04 + 0.96 * share);
     snprintf(class, sizeof(class), "middle%s", ink);
     ser_svg_text(f, x + w / 2, y + h / 2 - (h > 40 ? 1 : -4), class, "%.0f%s", 100 * share, w > 50 ? " %" : "");
-    snprintf(class, sizeof(class), "middle small%s", *ink ? ink : " muted");
+    snprintf(class, sizeof(class), "middle small%s", *ink ? ink : share > 0.3 ? "" : " muted");
     if (h > 40)
         ser_svg_text(f, x + w / 2, y + h / 2 + 14, class, "%.0f", count);
 }
@@ -101,7 +101,7 @@ void ser_plot_confusion(FILE *f, const json_t *score)
 
 #define ROW 26
 #define FOLDS_LEFT 92
-#define FOLDS_RIGHT 50
+#define FOLDS_RIGHT 64
 
 double ser_plot_folds_height(const json_t *section)
 {

@@ -82,7 +82,7 @@ static ser_row spread_row(const ser_experiment *x)
     for (int c = 0; c < SER_REPORT_COLUMNS; c++) {
         const json_t *m = ser_at(ser_at(section_of(x, c), "spread"), column[c].metric);
 
-        if (m)
+        if (ser_number(m, "n") > 1)
             row.cell[c] = (ser_cell){ true, false, true, ser_number(m, "mean"), 0, 0, ser_number(m, "sd") };
     }
     return row;
