@@ -13,12 +13,12 @@ BEGIN {
 
     # What an emotion does to a voice: pitch (of espeak's 0 .. 99), rate (factor), range (%), level (dB).
     prosody["neu"] = "0 1.00 100 0"
-    prosody["ang"] = "12 1.16 130 6"
-    prosody["hap"] = "26 1.06 200 3"
-    prosody["sad"] = "-16 0.82 30 -6"
+    prosody["ang"] = "12 1.18 130 6"
+    prosody["hap"] = "30 1.08 220 3"
+    prosody["sad"] = "-18 0.80 30 -6"
 
     # Five sessions of a woman and a man: voice variant, pitch, words per minute.
-    split("f1:48:178 f2:50:170 f3:46:184 f4:52:174 f5:44:180", voice_f, " ")
+    split("linda:38:178 f2:50:170 f3:46:184 f4:52:174 f5:44:180", voice_f, " ")
     split("m1:50:172 m3:46:182 m7:52:176 m4:54:170 m8:50:186", voice_m, " ")
 }
 
