@@ -17,16 +17,17 @@ int main(int argc, char **argv)
     const char *only = NULL;
     bool step = false, tiny = false;
     double seconds = 0.5;
-    int steps = 2, status;
+    int steps = 2, batch = 0, status;
     base_options *po = base_options_new(usage);
 
     base_option_text(po, "only", &only, "operators whose name contains this");
     base_option_float(po, "seconds", &seconds, 0.0, 1e4, "time spent on each operator");
     base_option_bool(po, "step", &step, "time training steps");
     base_option_int(po, "steps", &steps, 1, 1000000, "steps timed of each kind, after one to warm up");
+    base_option_int(po, "batch", &batch, 0, 16, "utterances at once, a divisor of 16; 0: first 2, then 16");
     base_option_bool(po, "tiny", &tiny, "a tiny model and short utterances");
     base_options_parse(po, argc, argv, 0, 0);
-    status = step ? bench_steps(tiny, steps) : bench_operators(only, seconds);
+    status = step ? bench_steps(tiny, steps, batch) : bench_operators(only, seconds);
     base_options_free(po);
     return status != 0;
 }

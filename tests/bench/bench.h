@@ -12,8 +12,9 @@ double bench_copy_peak(void);
 
 /* Every operator of the table whose name contains `only` (NULL: all), for `seconds` each. */
 int bench_operators(const char *only, double seconds);
-/* Training steps of HuBERT-large (or of a tiny model, to see that the bench works). */
-int bench_steps(bool tiny, int steps);
+/* Training steps of HuBERT-large (or of a tiny model, to see that the bench works) on 16 utterances, `batch` at once;
+ * 0: 2, then 16. */
+int bench_steps(bool tiny, int steps, int batch);
 
 /* Lengths in samples at 16 kHz of 16 utterances, 56.1 s in all: lognormal with the median 3.6 s. */
 extern const int64_t bench_lengths[16];

@@ -185,7 +185,7 @@ static bool time_steps(setup *s, int batch, int steps)
     return isfinite(loss) && blocks == 0;
 }
 
-int bench_steps(bool tiny, int steps)
+int bench_steps(bool tiny, int steps, int batch)
 {
     setup *s = calloc(1, sizeof *s);
     base_error e = BASE_ERROR_INIT;
@@ -196,8 +196,9 @@ int bench_steps(bool tiny, int steps)
     else
         printf("%lld trainable parameters, %.1f s of speech, %d threads, %s\n", (long long)nn_params_trainable(s->params),
             (double)s->begin[UTTERANCES] / RATE, base_threads(), nn_blas(NULL));
-    for (int batch = 2; good && batch <= UTTERANCES; batch *= 8)
-        good = time_steps(s, batch, steps);
+    for (int n = 2; good && n <= UTTERANCES; n *= 2)
+        if (UTTERANCES % n == 0 && (batch ? n == batch : n == 2 || n == UTTERANCES))
+            good = time_steps(s, n, steps);
     if (s)
         free_system(s);
     free(s);
