@@ -24,10 +24,13 @@ tap_least "words are learnt" "$((100 - ${wer:-100}))" 80
 tap_is "train.tsv: a line an epoch" "$(awk -F '\t' 'NF == 11' exp/train.tsv | wc -l)" 31
 tap_is "train.tsv: columns" "$(head -1 exp/train.tsv | tr '\t' ' ')" \
   "step epoch seconds loss loss_emo loss_ctc loss_gender loss_style dev_ua dev_wer rate"
-tap_is "probabilities are those of the labels" \
-  "$(serin-copy-matrix scp:exp/decode/emotion.scp ark,t:- 2> /dev/null |
-    awk 'NF > 3 { best = 1; for (i = 2; i <= 3; i++) if ($i > $best) best = i; print best }' | tr '123' 'ahs' | sort | uniq -c)" \
-  "$(cut -d ' ' -f 2 exp/decode/utt2emo | cut -c 1 | sort | uniq -c)"
+if ! command -v serin-copy-matrix > /dev/null; then
+  tap_skip "probabilities are those of the labels" "serin-copy-matrix is not built"
+else
+  tap_is "probabilities are those of the labels" "$(serin-copy-matrix scp:exp/decode/emotion.scp ark,t:- 2> /dev/null |
+    awk 'NF > 3 { best = 1; for (i = 2; i <= 3; i++) if ($i > $best) best = i; print substr("ahs", best, 1) }')" \
+    "$(cut -d ' ' -f 2 exp/decode/utt2emo | cut -c 1)"
+fi
 
 tap_ok "decodes one by one" serin-decode --batch-seconds=0.1 --log-probs=ark,t:alone.ark exp test alone
 for table in text utt2emo utt2gender utt2style; do
@@ -37,8 +40,7 @@ tap_is "log probabilities alone and in company differ by less than 1e-4" "$(past
   awk '$1 ~ /^-?[0-9]/ { n = NF / 2; for (i = 1; i <= n; i++) { d = $i - $(i + n); if (d > 1e-4 || d < -1e-4) bad++ } }
        END { print bad + 0 }')" 0
 tap_ok "decodes with a beam" serin-decode --beam=8 exp test beam
-tap_ok "which agrees where the model is sure" awk 'NR == FNR { a[$1] = $0; next } a[$1] != $0 { n++ } END { exit n > 6 }' \
-  exp/decode/text beam/text
+tap_least "which agrees with the greedy one where the model is sure" "$(comm -12 exp/decode/text beam/text | wc -l)" 54
 
 tap_ok "trains again" serin-train --config="$conf" --dev-dir=test train again
 tap_ok "to the same bytes" cmp exp/model.safetensors again/model.safetensors
