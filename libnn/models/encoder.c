@@ -76,9 +76,9 @@ nn_tensor *nn_layer_apply(nn_tape *t, const nn_layer *l, const nn_encoder_config
 nn_tensor *nn_layers_apply(nn_tape *t, const nn_layer *layers, int n, const nn_encoder_config *c, const nn_layer_names *names,
     nn_tensor *x)
 {
-    for (int i = 0; i < n; i++) {
-        nn_mark mark = nn_tape_mark(t);
+    nn_mark mark = nn_tape_mark(t);
 
+    for (int i = 0; i < n; i++) {
         nn_scope_push(t, names->layer, i);
         if (!nn_layer_drop(t, c->layer_drop, "layer_drop"))
             x = nn_layer_apply(t, &layers[i], c, x);
