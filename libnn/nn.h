@@ -338,7 +338,7 @@ SERIN_API const nn_file_tensor *nn_safetensors_find(const nn_safetensors *s, con
 SERIN_API const char *nn_safetensors_meta(const nn_safetensors *s, const char *key);   /* __metadata__, NULL: absent */
 typedef struct nn_meta { const char *key, *value; } nn_meta;
 SERIN_API int            nn_safetensors_meta_count(const nn_safetensors *s);
-SERIN_API const nn_meta *nn_safetensors_meta_at(const nn_safetensors *s, int i);
+SERIN_API const nn_meta *nn_safetensors_meta_at(const nn_safetensors *s, int i);        /* by key, rising */
 /* Converts F32, F16, BF16, F64 to float [count]; other types are BASE_UNSUPPORTED. */
 SERIN_API base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_error *e);
 

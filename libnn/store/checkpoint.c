@@ -228,6 +228,7 @@ static base_status save_pieces(const nn_checkpoint *c, pieces *l, const char *pa
             l->at[i].crc = crc_of_bytes(l->at[i].to, l->at[i].bytes);
     for (int i = 0; i < l->n; i++)
         meta[n++] = (nn_meta){ l->at[i].key, l->at[i].crc.s };
+    qsort(meta, (size_t)n, sizeof *meta, nn_meta_compare);     /* the order in which they are read */
     for (int i = 0; i < n; i++)
         crc = crc_of_meta(crc, &meta[i]);
     crc_text whole = crc_print(crc);

@@ -21,6 +21,8 @@ int nn_dtype_rank(nn_dtype d);                          /* place in the order in
 /* Elements first .. first + n - 1 of data, which need not be aligned, as floats. Any dtype but OTHER. */
 void nn_to_floats(nn_dtype d, const void *data, int64_t first, int64_t n, float *out);
 
+int nn_meta_compare(const void *a, const void *b);      /* two nn_meta by key, for qsort and bsearch */
+
 /* "[768, 48, 128]" for messages. */
 typedef struct nn_shape_text { char s[160]; } nn_shape_text;
 nn_shape_text nn_shape_print(int ndim, const int64_t *shape);

@@ -3,10 +3,11 @@
 #include <math.h>
 #include <omp.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/hash.h"
-#include "base/progress.h"
 #include "base/random.h"
+#include "base/sanitizer.h"
 #include "libnn/nn.h"
 #include "tests/unit/unit.h"
 
@@ -367,26 +368,31 @@ START_TEST(threads_change_nothing)
         nn_adam_free(a);
         nn_params_free(p);
     }
+    omp_set_num_threads(2);
     ck_assert_double_eq_tol(norm, sqrt(N), 2);
 }
 END_TEST
 
+/* What an update costs; a scalar square root or logarithm in the loop would take ten times as long. */
 START_TEST(update_is_fast)
 {
-    enum { N = 4000000 };
+    enum { N = 2000000 };
     nn_params *p = make_one(N);
     nn_adam_options o = NN_ADAM_DEFAULTS;
     nn_adam *a = nn_adam_new(p, &o, NULL);
     double best = 1e9;
 
     nn_params_init(p, 1);
+    omp_set_num_threads(1);
     for (int t = 0; t < 5; t++) {
-        double begin = base_seconds();
+        clock_t begin = clock();
         nn_adam_step(a, 1e-3, 1);
-        best = fmin(best, base_seconds() - begin);
+        best = fmin(best, (double)(clock() - begin) / CLOCKS_PER_SEC);
     }
-    printf("# AdamW, %d threads: %.2f ns a parameter\n", omp_get_max_threads(), 1e9 * best / N);
-    ck_assert_double_lt(best / N, 40e-9);       /* sanitizers and a busy machine included */
+    printf("# AdamW, 1 thread: %.2f ns a parameter\n", 1e9 * best / N);
+#ifndef BASE_ASAN
+    ck_assert_double_lt(best / N, 20e-9);
+#endif
     nn_adam_free(a);
     nn_params_free(p);
 }

@@ -1,0 +1,298 @@
+/* Everything that reads or writes files, and the optimisers, with the first allocation failing, the second, and so on until
+ * none does: a clean error, no memory lost, nothing half done. The same for fsync and rename. */
+#include <assert.h>
+#include <dirent.h>
+#include <omp.h>
+#include <sys/syscall.h>
+
+#include "base/file.h"
+#include "libnn/nn.h"
+#include "tests/unit/files.h"
+#include "tests/unit/malloc_fault.h"
+#include "tests/unit/unit.h"
+
+static int io_left = -1;        /* calls of fsync and rename that succeed before all fail; -1: none fails */
+
+static bool io_fails(void)
+{
+    if (io_left < 0)
+        return false;
+    errno = EIO;
+    return io_left == 0 || io_left-- == 0;
+}
+
+int fsync(int fd) { return io_fails() ? -1 : (int)syscall(SYS_fsync, fd); }
+int rename(const char *from, const char *to) { return io_fails() ? -1 : (int)syscall(SYS_rename, from, to); }
+
+/* ---- what is tried ----------------------------------------------------------------------------------------------- */
+
+static char folder[500], source[500];
+
+static const char *in_folder(const char *name)
+{
+    static char path[600];
+
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static const char *reference(const char *name)
+{
+    static char path[600];
+
+    snprintf(path, sizeof path, "%s/tests/parity/store/%s", source, name);
+    return path;
+}
+
+static base_status try_safetensors_open(base_error *e)
+{
+    nn_safetensors *s = nn_safetensors_open(reference("types.safetensors"), e);
+
+    nn_safetensors_close(s);
+    return e->status;
+}
+
+static base_status try_safetensors_save(base_error *e)
+{
+    static const float x[2] = { 1, 2 };
+    static const int64_t shape[] = { 2 };
+    static const nn_save_tensor t[] = { { "b", NN_F32, 1, shape, x }, { "a", NN_F32, 1, shape, x } };
+    static const nn_meta meta[] = { { "k", "v" } };
+
+    return nn_safetensors_save(in_folder("out"), t, 2, meta, 1, e);
+}
+
+static nn_params *params;
+
+static base_status try_params_save(base_error *e) { return nn_params_save(params, in_folder("p"), NULL, 0, e); }
+static base_status try_params_load(base_error *e) { return nn_params_load(params, in_folder("model"), false, e); }
+
+static base_status try_adam_and_average(base_error *e)
+{
+    static const nn_group groups[] = { { "w", 0.1, 0 } };
+    nn_adam_options o = NN_ADAM_DEFAULTS;
+
+    o.groups = groups;
+    o.n_groups = 1;
+    nn_adam *a = nn_adam_new(params, &o, e);
+    nn_average *mean = e->status ? NULL : nn_average_new(params, 0, e);
+    assert(e->status || (a && mean));     /* Check's own would take memory that fails */
+    nn_adam_free(a);
+    nn_average_free(mean);
+    return e->status;
+}
+
+static nn_checkpoint checkpoint;
+
+static base_status try_checkpoint_save(base_error *e) { return nn_checkpoint_save(&checkpoint, in_folder("run"), 2, 1, e); }
+
+static base_status try_checkpoint_load(base_error *e)
+{
+    base_error note = BASE_ERROR_INIT;
+    int64_t step;
+    base_status status = nn_checkpoint_load(&checkpoint, in_folder("kept"), &step, &note, e);
+
+    assert(step == (status ? -1 : 1));
+    assert(note.status == BASE_OK);     /* no memory is no damage */
+    nn_checkpoint_free(&checkpoint);
+    return status;
+}
+
+static base_status try_npy(base_error *e)
+{
+    nn_matrix m;
+
+    if (nn_npy_read(reference("fortran_le_f4.npy"), &m, e) == BASE_OK)
+        nn_npy_write(in_folder("m.npy"), &m, e);
+    else
+        assert(!m.x);
+    nn_matrix_free(&m);
+    return e->status;
+}
+
+static base_status read_table(const char *specifier, base_error *e)
+{
+    nn_table_reader *r = nn_table_open(specifier, e);
+    const char *key;
+    nn_matrix m;
+    int n = 0;
+
+    while (r && nn_table_next(r, &key, &m, e) == BASE_OK && key)
+        n++;
+    nn_table_close(r);
+    assert(e->status || n == 2);
+    return e->status;
+}
+
+static base_status try_table_read(base_error *e)
+{
+    char specifier[700];
+
+    snprintf(specifier, sizeof specifier, "scp:%s", in_folder("kept.scp"));
+    if (read_table(specifier, e))
+        return e->status;
+    snprintf(specifier, sizeof specifier, "ark:%s", in_folder("kept.ark"));
+    return read_table(specifier, e);
+}
+
+static base_status write_table(const char *name, base_error *e)
+{
+    float x[] = { 1, 2, 3, 4 };
+    const nn_matrix m = { x, 2, 2 };
+    char specifier[1400];
+
+    snprintf(specifier, sizeof specifier, "ark,scp:%s/%s.ark,%s/%s.scp", folder, name, folder, name);
+    nn_table_writer *w = nn_table_create(specifier, e);
+    if (!w)
+        return e->status;
+    if (nn_table_write(w, "a", &m, e) || nn_table_write(w, "b", &m, e)) {
+        nn_table_abandon(w);
+        return e->status;
+    }
+    return nn_table_commit(w, e);
+}
+
+static base_status try_table_write(base_error *e) { return write_table("out", e); }
+
+static base_status try_decode(base_error *e)
+{
+    static const float x[] = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
+    nn_beam_options o = { 3, 3, 0 };
+    nn_hypothesis out[3], greedy = { 0 };
+    int n;
+
+    if (nn_ctc_beam(x, 4, 3, &o, out, &n, e) == BASE_OK)
+        nn_ctc_greedy(x, 4, 3, 0, &greedy, e);
+    for (int i = 0; i < n; i++)
+        nn_hypothesis_free(&out[i]);
+    nn_hypothesis_free(&greedy);
+    return e->status;
+}
+
+static const struct { const char *name; base_status (*run)(base_error *e); bool writes; } tries[] = {
+    { "safetensors_open", try_safetensors_open, false }, { "safetensors_save", try_safetensors_save, true },
+    { "params_save", try_params_save, true }, { "params_load", try_params_load, false },
+    { "adam_and_average", try_adam_and_average, false }, { "checkpoint_save", try_checkpoint_save, true },
+    { "checkpoint_load", try_checkpoint_load, false }, { "npy", try_npy, true }, { "table_read", try_table_read, false },
+    { "table_write", try_table_write, true }, { "decode", try_decode, false },
+};
+#define TRIES (int)(sizeof tries / sizeof *tries)
+
+static void set_up(void)
+{
+    const int64_t matrix[] = { 2, 3 }, vector[] = { 3 };
+    nn_adam_options o = NN_ADAM_DEFAULTS;
+
+    omp_set_num_threads(1);
+    snprintf(folder, sizeof folder, "%s", files_path("."));
+    snprintf(source, sizeof source, "%s", getenv("srcdir") ? getenv("srcdir") : ".");
+    params = nn_params_new();
+    nn_params_add(params, (nn_init){ NN_INIT_NORMAL, 1 }, "w", 2, matrix);
+    nn_params_add(params, (nn_init){ NN_INIT_NORMAL, 1 }, "b", 1, vector);
+    ck_assert_int_eq(nn_params_build(params, NULL), BASE_OK);
+    nn_params_init(params, 1);
+    checkpoint = (nn_checkpoint){ .params = params, .adam = nn_adam_new(params, &o, NULL),
+                                  .average = nn_average_new(params, 0, NULL) };
+    ck_assert_int_eq(nn_params_save(params, in_folder("model"), NULL, 0, NULL), BASE_OK);
+    ck_assert_int_eq(nn_checkpoint_save(&checkpoint, in_folder("kept"), 1, 1, NULL), BASE_OK);
+    ck_assert_int_eq(write_table("kept", &(base_error)BASE_ERROR_INIT), BASE_OK);
+}
+
+static void tear_down(void)
+{
+    nn_adam_free(checkpoint.adam);
+    nn_average_free(checkpoint.average);
+    nn_params_free(params);
+}
+
+/* Files in the folder and one below, "run"; temporary ones end in ".tmp.PID". */
+static int count_temporary(const char *dir)
+{
+    DIR *d = opendir(dir);
+    int n = 0;
+
+    for (struct dirent *entry; d && (entry = readdir(d));)
+        n += strstr(entry->d_name, ".tmp.") != NULL;
+    if (d)
+        closedir(d);
+    return n;
+}
+
+/* ---- tests ------------------------------------------------------------------------------------------------------- */
+
+START_TEST(memory)
+{
+    bool done = false;
+    int n = 0;
+
+    if (!MALLOC_FAULTS) {
+        printf("# %s: not without glibc's malloc\n", tries[_i].name);
+        return;
+    }
+    set_up();
+    ck_assert_int_eq(tries[_i].run(&(base_error)BASE_ERROR_INIT), BASE_OK);      /* what is allocated once for ever */
+    for (; !done; n++) {
+        base_error e = BASE_ERROR_INIT;
+        long before = malloc_live;
+        malloc_left = n;
+        base_status status = tries[_i].run(&e);
+        done = malloc_left >= 0;
+        malloc_left = -1;
+        ck_assert_msg(malloc_live == before, "%s: failure of allocation %d: %ld blocks lost", tries[_i].name, n,
+            malloc_live - before);
+        /* A failure that costs nothing may pass; one that is told is told as what it is. */
+        ck_assert_msg(status == BASE_OK || ((status == BASE_NO_MEMORY || status == BASE_VALUE) && strstr(e.text, "memory")),
+            "%s: failure of allocation %d: %d %s", tries[_i].name, n, status, e.text);
+        ck_assert(!done || status == BASE_OK);
+        ck_assert_int_eq(count_temporary(folder) + count_temporary(in_folder("run")), 0);
+        ck_assert_int_lt(n, 3000);
+    }
+    printf("# %s: %d allocations\n", tries[_i].name, n - 1);
+    ck_assert_int_gt(n, 1);
+    tear_down();
+}
+END_TEST
+
+/* fsync or rename fail for good from the n-th call on: the file is not there, or the old one is. */
+START_TEST(disk)
+{
+    bool done = false;
+
+    if (!tries[_i].writes)
+        return;
+    set_up();
+    for (int n = 0; !done; n++) {
+        base_error e = BASE_ERROR_INIT;
+        io_left = n;
+        base_status status = tries[_i].run(&e);
+        done = io_left > 0 || (io_left == 0 && status == BASE_OK);
+        io_left = -1;
+        ck_assert_msg(done ? status == BASE_OK : status == BASE_IO || status == BASE_OK, "%s: call %d: %d %s", tries[_i].name, n,
+            status, e.text);
+        ck_assert(status == BASE_OK || strstr(e.text, "Input/output error"));
+        ck_assert_int_eq(count_temporary(folder) + count_temporary(in_folder("run")), 0);
+        ck_assert_int_lt(n, 100);
+        if (n == 0)
+            ck_assert_int_eq(status, BASE_IO);
+    }
+    tear_down();
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("libnn/store/faults");
+    TCase *m = tcase_create("memory"), *d = tcase_create("disk");
+
+    tcase_set_timeout(m, 60);
+    tcase_set_timeout(d, 60);
+    tcase_add_checked_fixture(m, files_empty, NULL);
+    tcase_add_checked_fixture(d, files_empty, NULL);
+    tcase_add_loop_test(m, memory, 0, TRIES);
+    tcase_add_loop_test(d, disk, 0, TRIES);
+    suite_add_tcase(s, m);
+    suite_add_tcase(s, d);
+    return s;
+}
+
+UNIT_MAIN(suite)
