@@ -281,7 +281,7 @@ base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, 
     make_schedule(r);
     if (make_average(r, e))
         return e->status;
-    r->tape = nn_tape_new(&(nn_tape_options){ .seed = (uint64_t)c->seed }, e);
+    r->tape = nn_tape_new(&(nn_tape_options){ .seed = (uint64_t)c->seed, .check_finite = c->check_finite }, e);
     return e->status;
 }
 

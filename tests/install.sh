@@ -44,6 +44,10 @@ accuracy=$(sed -n 's/^accuracy \([0-9]*\)\.[0-9] %$/\1/p' spirals.out)
 tap_ok "it learns: accuracy ${accuracy:-unknown} %, at least 98" test "${accuracy:-0}" -ge 98
 tap_ok "it saved its parameters" test -s spirals.safetensors
 
+sed -n '/^```c$/,/^```$/{/^```/!p}' "$top/docs/nn.md" > tour.c
+tap_ok "the tour's program compiles" "$CC" -O2 -Wall -Wextra tour.c -o tour "${flags[@]}" -lm
+tap_is "the tour's program prints what the page says" "$(./tour)" "$(sed -n '/^```text$/,/^```$/{/^```/!p}' "$top/docs/nn.md")"
+
 read -ra flags <<< "$(pkg-config --static --cflags --libs libserin-nn | sed 's/-lserin-nn/-l:libserin-nn.a/')"
 tap_ok "the tutorial's program links with the archive" "$CC" -O2 spirals.c -o static "${flags[@]}" -lm
 tap_is "and needs no libserin then" "$(ldd static | grep -c libserin)" 0
