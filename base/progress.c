@@ -73,7 +73,7 @@ static void show(base_progress *p, double done, bool finished, const char *forma
     p->shown = now;
     format_line(p, text, sizeof text, done, finished);
     size_t n = strlen(text);
-    if (n + 2 < sizeof text && vsnprintf(text + n + 2, sizeof text - n - 2, format, a) > 0)
+    if (format && n + 2 < sizeof text && vsnprintf(text + n + 2, sizeof text - n - 2, format, a) > 0)
         memcpy(text + n, ", ", 2);
     on_screen = terminal && !finished;
     if (on_screen)

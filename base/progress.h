@@ -17,7 +17,7 @@ typedef struct base_progress {
 double base_seconds(void);      /* a monotonic clock */
 
 void base_progress_begin(base_progress *p, const char *what, const char *unit, double done, double total);
-/* Shows `done` and a note of the caller's ("loss 1.23"), not more often than the medium bears. */
+/* Shows `done` and a note of the caller's ("loss 1.23"; NULL: none), not more often than the medium bears. */
 void base_progress_step(base_progress *p, double done, const char *format, ...) BASE_PRINTF(3, 4);
 /* Wipes the line a terminal shows, before something else is printed; the next step shows it again. */
 void base_progress_clear(void);
