@@ -5,14 +5,14 @@ utts=1000               # utterances of the four classes; a tenth more carry lab
 seed=1
 prosody_share=30        # % of the emotional utterances told by prosody alone; their words are neutral
 words_share=30          # % told by words alone; the rest by both
-emotion_words=12        # words an emotion has, 1 to 40: the more, the rarer each is heard
+emotion_words=8        # words an emotion has, 1 to 40: the more, the rarer each is heard
 snr_low=15              # white noise, dB below the speech, drawn evenly
 snr_high=35
 nj=2
 cmd=utils/run.pl
 help_message="Usage: local/make_corpus.sh [options] <corpus-dir>
 e.g.:  local/make_corpus.sh --utts 2000 data/corpus
-Options: --utts 1000 --seed 1 --prosody-share 30 --words-share 30 --emotion-words 12 --snr-low 15 --snr-high 35
+Options: --utts 1000 --seed 1 --prosody-share 30 --words-share 30 --emotion-words 8 --snr-low 15 --snr-high 35
   --nj 2 --cmd utils/run.pl   (what they mean: the head of this script)"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
