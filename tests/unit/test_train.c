@@ -41,7 +41,7 @@ static net make(void (*declare)(net *), const char *frozen, uint64_t seed)
     ck_assert_msg(!nn_params_build(k.params, &e), "%s", e.text);
     nn_params_init(k.params, seed);
     k.adam = nn_adam_new(k.params, &o, &e);
-    k.tape = nn_tape_new(&(nn_tape_options){ .seed = seed }, &e);
+    k.tape = nn_tape_new(&(nn_tape_options){ .memory = (size_t)64 << 20, .seed = seed }, &e);
     ck_assert_msg(k.adam && k.tape, "%s", e.text);
     return k;
 }
