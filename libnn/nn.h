@@ -256,6 +256,7 @@ typedef struct nn_adam_options {
 
 typedef struct nn_adam nn_adam;
 SERIN_API bool     nn_adam_kind_of(const char *name, nn_adam_kind *kind);  /* "adamw", "adam", "adamw-hf", "adam-fairseq", "adam-bert" */
+/* After build. BASE_VALUE: an option out of range; BASE_MISSING: a group's prefix that no parameter has. */
 SERIN_API nn_adam *nn_adam_new(nn_params *p, const nn_adam_options *o, base_error *e);
 SERIN_API void     nn_adam_free(nn_adam *a);
 /* One update from the gradients, which are multiplied by grad_scale first. rate: the schedule's, before groups. */
@@ -269,7 +270,7 @@ SERIN_API float   *nn_adam_v(nn_adam *a);
 SERIN_API double nn_grad_norm(const nn_params *p);
 SERIN_API double nn_clip_factor(double norm, double most);
 
-/* Learning rate at update `step` (0 is the first), as transformers and fairseq define them. */
+/* Learning rate at update `step` (0 is the first), as transformers and, TRI_STAGE, fairseq define them; docs/optim.md. */
 typedef enum nn_schedule_kind { NN_CONSTANT, NN_LINEAR, NN_COSINE, NN_POLYNOMIAL, NN_INVERSE_SQRT, NN_TRI_STAGE } nn_schedule_kind;
 typedef struct nn_schedule {
     nn_schedule_kind kind;
@@ -286,7 +287,7 @@ typedef struct nn_average nn_average;
 SERIN_API nn_average *nn_average_new(const nn_params *p, double d, base_error *e);
 SERIN_API void   nn_average_free(nn_average *a);
 SERIN_API void   nn_average_add(nn_average *a);
-SERIN_API void   nn_average_swap(nn_average *a);    /* exchanges the parameters with the average; again: back */
+SERIN_API void   nn_average_swap(nn_average *a);    /* exchanges parameters and average; again: back. Before add: nothing */
 SERIN_API float *nn_average_values(nn_average *a);  /* [nn_params_trainable], for checkpoints */
 SERIN_API int64_t *nn_average_count(nn_average *a);
 
@@ -294,12 +295,14 @@ SERIN_API int64_t *nn_average_count(nn_average *a);
 
 typedef struct nn_hypothesis {
     int   *labels;      /* [n] */
-    int   *frames;      /* [n] the frame each label was emitted at (greedy: its first frame) */
+    int   *frames;      /* [n] the first frame of each label on the best path (beam: of those with these labels) */
     int    n;
     double score;       /* log probability */
 } nn_hypothesis;
 
-/* log_probs [frames][V]. Arg-max per frame (ties: the lowest label), equal neighbours merged, blanks dropped. */
+/* log_probs [frames][V], from log-softmax; -Inf is an impossible label. BASE_VALUE, with frame and label: NaN, a number
+ * above 0, a frame in which every label is impossible. Arg-max per frame (ties: the lowest label), equal neighbours
+ * merged, blanks dropped; score: of that path. */
 SERIN_API base_status nn_ctc_greedy(const float *log_probs, int64_t frames, int v, int blank, nn_hypothesis *out, base_error *e);
 /* Prefix beam search (Hannun et al. 2014 without a language model): the `nbest` best of `beam` prefixes, best first;
  * order on ties: shorter, then smaller labels. Receives nbest entries at most; *n says how many. With a beam as wide as
