@@ -52,9 +52,8 @@ configure_in() {
     fi
 }
 
-# build_in DIRECTORY [OPTION …]
+# build_in DIRECTORY: what configure_in prepared.
 build_in() {
-    configure_in "$@"
     say "building in $1"
     make -C "$1" --no-print-directory -j"$(nproc)"
 }

@@ -82,17 +82,15 @@ static inline const char *files_write(const char *name, const void *data, size_t
     return path;
 }
 
-/* The path of real data under $SERIN_SHARED or, without it, ../shared beside the source tree; NULL when absent. */
-static inline const char *files_shared(const char *name)
+/* The path of real data below $SERIN_DATA, which `make check` sets to ../shared/data beside the source tree unless it is
+ * set already; NULL when absent. */
+static inline const char *files_data(const char *name)
 {
     static char path[4000];
-    const char *shared = getenv("SERIN_SHARED"), *srcdir = getenv("srcdir");
+    const char *data = getenv("SERIN_DATA");
 
-    if (shared)
-        snprintf(path, sizeof path, "%s/%s", shared, name);
-    else
-        snprintf(path, sizeof path, "%s/../shared/%s", srcdir ? srcdir : ".", name);
-    return access(path, R_OK) ? NULL : path;
+    snprintf(path, sizeof path, "%s/%s", data ? data : "", name);
+    return data && access(path, R_OK) == 0 ? path : NULL;
 }
 
 #endif

@@ -33,7 +33,7 @@ static const struct {
 START_TEST(play_or_refuse)
 {
     char path[5000];
-    const char *folder = files_shared("data/odd_audio");
+    const char *folder = files_data("odd_audio");
 
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         base_error e = BASE_ERROR_INIT;
@@ -57,11 +57,11 @@ START_TEST(play_or_refuse)
 }
 END_TEST
 
-static void read_shared(const char *name, au_audio *a)
+static void read_data(const char *name, au_audio *a)
 {
     base_error e = BASE_ERROR_INIT;
 
-    ck_assert_msg(au_read(files_shared(name), NULL, a, &e) == BASE_OK, "%s", e.text);
+    ck_assert_msg(au_read(files_data(name), NULL, a, &e) == BASE_OK, "%s", e.text);
 }
 
 /* The same ramp in SPHERE and WAV, and in Opus up to what its coding loses. */
@@ -70,8 +70,8 @@ START_TEST(containers_agree)
     au_audio a, b;
     double dot = 0.0, aa = 0.0, bb = 0.0;
 
-    read_shared("data/odd_audio/stereo.wav", &a);
-    read_shared("data/odd_audio/stereo.sph", &b);
+    read_data("odd_audio/stereo.wav", &a);
+    read_data("odd_audio/stereo.sph", &b);
     ck_assert_int_eq(a.n, b.n);
     for (int64_t i = 0; i < a.n; i++) {
         dot += a.x[i] * b.x[i];
@@ -95,8 +95,8 @@ static Suite *suite(void)
 
 int main(void)
 {
-    if (!files_shared("data/odd_audio"))
-        return puts("1..0 # SKIP no real files in $SERIN_SHARED/data/odd_audio"), 0;
+    if (!files_data("odd_audio"))
+        return puts("1..0 # SKIP no real files in $SERIN_DATA/odd_audio"), 0;
     setenv("CK_FORK", UNIT_FORK, 0);
     SRunner *r = srunner_create(suite());
     srunner_set_tap(r, "-");
