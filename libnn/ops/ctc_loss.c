@@ -135,7 +135,7 @@ static double forward(const task *w, const room *r, int n)
     return -(most + log(exp(a - most) + exp(b - most)));
 }
 
-/* gamma, scaled to sum to `total`; beta and l are in reversed order. */
+/* gamma, scaled to sum to `total`; beta and l are in reversed order. No path is where alpha is -Inf; l may be, too. */
 BASE_CLONES static void occupancies(float *gamma, const double *alpha, const double *beta, const double *l, double loss,
     int n, float total)
 {
@@ -143,7 +143,9 @@ BASE_CLONES static void occupancies(float *gamma, const double *alpha, const dou
 
 #pragma omp simd reduction(+ : sum)
     for (int s = 0; s < n; s++) {
-        gamma[s] = vm_exp((float)(alpha[s] + beta[n - 1 - s] - l[n - 1 - s] + loss));
+        float p = vm_exp((float)(alpha[s] + beta[n - 1 - s] - l[n - 1 - s] + loss));
+
+        gamma[s] = alpha[s] == -INFINITY ? 0.0f : p;
         sum += gamma[s];
     }
     for (int s = 0; s < n; s++)

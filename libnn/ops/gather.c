@@ -35,12 +35,12 @@ void nn_gather_backward(nn_node *g)
         add_rows(dx, g->out->dx, g->data, g->out->rows, g->out->cols);
 }
 
-nn_tensor *nn_gather(nn_tape *t, const nn_op *op, nn_tensor *x, const int64_t *index, int64_t rows, const nn_seqs *seqs)
+nn_tensor *nn_gather(nn_tape *t, const nn_op *op, nn_tensor *x, int64_t *index, int64_t rows, const nn_seqs *seqs)
 {
     nn_node *g = nn_record(t, op, ((nn_shape){ rows, x->cols, seqs }), x);
 
     if (g) {
-        g->data = (void *)index;
+        g->data = index;
         copy_rows(g->out->x, x->x, index, rows, x->cols);
     }
     return nn_result(g);
