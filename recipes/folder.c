@@ -298,13 +298,32 @@ done:
     return m;
 }
 
+/* By way of parameters of an encoder alone, so that every one of them must be in the file. */
 base_status ser_model_begin_with(ser_model *m, const char *dir, base_error *e)
 {
+    nn_params *p = nn_params_new();
+    nn_hubert *encoder = NULL;
     folder f;
 
-    if (folder_name(&f, dir, e))
+    if (folder_name(&f, dir, e)) {
+        nn_params_free(p);
         return e->status;
-    nn_params_load(m->params, f.weights, true, e);
+    }
+    if (p) {
+        nn_params_push(p, "hubert", 0);
+        encoder = nn_hubert_new(p, &m->config.encoder);
+        nn_params_pop(p);
+    }
+    if (!encoder || nn_params_build(p, e))
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    else if (!nn_params_load(p, f.weights, false, e))
+        for (int i = 0; i < nn_params_count(p); i++) {
+            const nn_param *from = nn_params_at(p, i);
+
+            memcpy(nn_params_find(m->params, from->name)->x, from->x, sizeof *from->x * (size_t)from->count);
+        }
+    nn_hubert_free(encoder);
+    nn_params_free(p);
     folder_free(&f);
     return e->status;
 }

@@ -149,7 +149,7 @@ void       ser_model_free(ser_model *m);
  * and a folder of another version. */
 base_status ser_model_save(const ser_model *m, const char *dir, base_error *e);
 ser_model  *ser_model_load(const char *dir, base_error *e);
-/* Weights of parameters that exist in both, from a folder of ours or Hugging Face's. */
+/* The encoder's weights from a folder of ours or Hugging Face's; BASE_MISSING names one that is not there. */
 base_status ser_model_begin_with(ser_model *m, const char *dir, base_error *e);
 /* Floating-point operations of one forward pass over rows of input, cols wide: 2 for each weight and row it meets. */
 double      ser_model_flop(const ser_model *m, int64_t rows, int cols);

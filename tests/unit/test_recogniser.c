@@ -350,6 +350,33 @@ START_TEST(folder)
 }
 END_TEST
 
+START_TEST(encoder_from_a_folder)
+{
+    base_error e = BASE_ERROR_INIT;
+    ser_model *m = new_model(true, 0.1f, 5), *other = new_model(false, 0, 0);
+
+    ck_assert_int_eq(ser_model_save(m, files_path(""), &e), BASE_OK);
+    nn_params_init(other->params, 99);
+    ck_assert_msg(ser_model_begin_with(other, files_path(""), &e) == BASE_OK, "%s", e.text);
+    for (int i = 0; i < nn_params_count(other->params); i++) {
+        const nn_param *a = nn_params_at(other->params, i), *b = nn_params_find(m->params, a->name);
+        bool same = memcmp(a->x, b->x, sizeof(float) * (size_t)a->count) == 0;
+
+        if (a->ndim > 1)
+            ck_assert_msg(same == (strncmp(a->name, "hubert.", 7) == 0), "%s", a->name);
+    }
+    ser_model_free(other);
+    other = new_model(false, 0, 0);
+    unlink(files_path("model.safetensors"));
+    ck_assert_int_eq(nn_params_save(other->params, files_path("model.safetensors"), NULL, 0, &e), BASE_OK);
+    other->config.encoder.encoder.layers++;     /* a layer the file lacks */
+    ck_assert_int_eq(ser_model_begin_with(other, files_path(""), &e), BASE_MISSING);
+    ck_assert_ptr_nonnull(strstr(e.text, "hubert.encoder.layers.2."));
+    ser_model_free(m);
+    ser_model_free(other);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("recogniser");
@@ -361,6 +388,7 @@ static Suite *suite(void)
     unit_add(s, lambda_zero_is_absent);
     unit_add(s, augmentation);
     files_add(s, folder);
+    files_add(s, encoder_from_a_folder);
     return s;
 }
 
