@@ -166,6 +166,25 @@ SERIN_API base_status tx_vocab_words(const tx_vocab *v, const int *labels, const
     base_error *e);
 SERIN_API void        tx_words_free(tx_words *w);
 
+/* ---- WordPiece ---------------------------------------------------------------------------------------------------- */
+
+/* BERT's tokenizer, with the ids of Hugging Face's BertTokenizer. */
+typedef struct tx_wordpiece tx_wordpiece;
+
+/* Reads vocab.txt (a token a line; do_lower_case, strip_accents and tokenize_chinese_chars of a tokenizer_config.json beside
+ * it are honoured), or, when the name ends in .json, a tokenizer.json. Without settings: as bert-base-uncased.
+ * BASE_MISSING: no [UNK], [CLS] or [SEP]; BASE_UNSUPPORTED: a tokenizer.json of another kind of model. */
+SERIN_API tx_wordpiece *tx_wordpiece_read(const char *path, base_error *e);
+SERIN_API void          tx_wordpiece_free(tx_wordpiece *w);
+SERIN_API int           tx_wordpiece_size(const tx_wordpiece *w);               /* highest id + 1 */
+SERIN_API const char   *tx_wordpiece_token(const tx_wordpiece *w, int id);      /* NULL: no such id */
+SERIN_API int           tx_wordpiece_find(const tx_wordpiece *w, const char *token);    /* -1: absent */
+
+/* text [size], which may hold NUL and has one behind it; special: [CLS] in front and [SEP] behind. out->unknown counts words that no pieces make
+ * up. */
+SERIN_API base_status tx_wordpiece_encode(const tx_wordpiece *w, const char *text, size_t size, bool special, tx_labels *out,
+    base_error *e);
+
 /* ---- alignment and error rates --------------------------------------------------------------------------------- */
 
 /* Costs of correct, substitution, insertion, deletion, and which of equals is taken.
