@@ -9,7 +9,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,31 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/sanitizer.h"
+
+static bool huge_pages;
+
+void base_huge_pages(bool on) { huge_pages = on; }
+
+static void *map(size_t bytes, int flags)
+{
+    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+
+    if (pages == MAP_FAILED)
+        return NULL;
+#ifdef MADV_HUGEPAGE
+    if (huge_pages)
+        madvise(pages, bytes, MADV_HUGEPAGE);   /* advice: without effect where there are none */
+#endif
+    return pages;
+}
+
+void *base_pages_new(size_t bytes) { return map(bytes ? bytes : 1, 0); }
+
+void base_pages_free(void *pages, size_t bytes)
+{
+    if (pages)
+        munmap(pages, bytes ? bytes : 1);
+}
 
 /* ---- the reservation both stand on ------------------------------------------------------------------------------- */
 
@@ -43,8 +67,8 @@ static base_status region_open(region *r, size_t limit, base_error *e)
     if (!round_up(limit, &r->size))
         return base_fail(e, BASE_VALUE, "a memory limit of %zu bytes is too large", limit);
     r->high = 0;
-    r->base = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (r->base == MAP_FAILED)
+    r->base = map(r->size, MAP_NORESERVE);
+    if (!r->base)
         return base_fail_errno(e, "cannot reserve %zu bytes of memory", r->size);
     return BASE_OK;
 }

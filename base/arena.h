@@ -6,6 +6,7 @@
 #ifndef SERIN_BASE_ARENA_H
 #define SERIN_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/status.h"
@@ -28,6 +29,14 @@ void       base_pool_give(base_pool *p, void *block);         /* NULL is fine */
 void       base_pool_reset(base_pool *p);                     /* gives every block back */
 size_t     base_pool_used(const base_pool *p);
 size_t     base_pool_peak(const base_pool *p);
+
+/* Zeroed pages of the system's, for arrays that live long; those never touched cost nothing. */
+void *base_pages_new(size_t bytes);                 /* NULL: refused */
+void  base_pages_free(void *pages, size_t bytes);   /* NULL is fine */
+
+/* Whether what is reserved from now on asks for huge pages, where the system has them. Off at start: matrix products of
+ * large models gain a tenth, but the first touch of memory may take several times as long. */
+void base_huge_pages(bool on);
 
 /* Bytes of physical memory; the most this process ever held in memory. */
 size_t base_memory_total(void);

@@ -226,6 +226,10 @@ SERIN_API float  *nn_params_grads(const nn_params *p);
 SERIN_API int64_t nn_params_trainable(const nn_params *p);
 SERIN_API void    nn_params_zero_grads(nn_params *p);
 
+/* Whether parameters, moments and tapes made from now on ask the system for huge pages. Off at start: products of large
+ * models gain a tenth, but the first touch of memory may take several times as long. */
+SERIN_API void nn_huge_pages(bool on);
+
 /* ---- threads ---------------------------------------------------------------------------------------------------- */
 
 /* A sentence on the BLAS in use, its threading and kernel; *good false when it is known to be slow beside OpenMP (the

@@ -273,6 +273,7 @@ base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, 
         ser_names_free(&names);
         return e->status;
     }
+    nn_huge_pages(c->huge_pages);
     if (make_model(r, &names, e) || open_folder(r, e) || compute_features(r, e))
         return e->status;
     tell_data(r);

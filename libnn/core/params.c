@@ -30,9 +30,13 @@ struct nn_params {
     char      scope[NAME_BYTES];
     int       scope_end[SCOPE_DEPTH], depth;
     float    *values, *grads, *frozen;
-    int64_t   trainable;
+    int64_t   trainable, n_frozen;
     bool      failed;
 };
+
+/* Zeros: what is never touched, as the gradients in inference, costs no memory. */
+static float *take(int64_t count) { return count < 0 ? NULL : base_pages_new((size_t)count * sizeof(float)); }
+static void give(float *x, int64_t count) { base_pages_free(x, count < 0 ? 0 : (size_t)count * sizeof(float)); }
 
 nn_params *nn_params_new(void)
 {
@@ -54,9 +58,9 @@ void nn_params_free(nn_params *p)
         free(j);
     }
     free(p->at);
-    free(p->values);
-    free(p->grads);
-    free(p->frozen);
+    give(p->values, p->trainable);
+    give(p->grads, p->trainable);
+    give(p->frozen, p->n_frozen);
     free(p);
 }
 
@@ -170,16 +174,6 @@ static int64_t total(const nn_params *p, bool frozen)
     return sum;
 }
 
-static float *zeroed(int64_t count)
-{
-    size_t bytes = ((size_t)count + ALIGN_FLOATS) * sizeof(float);
-    float *x = count < 0 ? NULL : aligned_alloc(BASE_ALIGN, (bytes + BASE_ALIGN - 1) / BASE_ALIGN * BASE_ALIGN);
-
-    if (x)
-        memset(x, 0, bytes);
-    return x;
-}
-
 static void place(nn_params *p, joined *j, float *x, float *dx)
 {
     j->tensor.x = x;
@@ -194,16 +188,17 @@ static void place(nn_params *p, joined *j, float *x, float *dx)
 
 base_status nn_params_build(nn_params *p, base_error *e)
 {
-    int64_t n_frozen = total(p, true), at[2] = { 0, 0 };
+    int64_t at[2] = { 0, 0 };
 
     assert(!p->values && !p->frozen);
     p->trainable = total(p, false);
-    p->values = zeroed(p->trainable);
-    p->grads = zeroed(p->trainable);
-    p->frozen = zeroed(n_frozen);
+    p->n_frozen = total(p, true);
+    p->values = take(p->trainable);
+    p->grads = take(p->trainable);
+    p->frozen = take(p->n_frozen);
     if (p->failed || !p->values || !p->grads || !p->frozen)
         return base_fail(e, BASE_NO_MEMORY, "parameters: no memory for %lld trainable and %lld frozen values",
-            (long long)p->trainable, (long long)n_frozen);
+            (long long)p->trainable, (long long)p->n_frozen);
     for (joined *j = p->head; j; j = j->next) {
         int64_t count = p->at[j->first].count * j->count, *offset = &at[j->frozen];
         place(p, j, (j->frozen ? p->frozen : p->values) + *offset, j->frozen ? NULL : p->grads + *offset);

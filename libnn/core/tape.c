@@ -86,6 +86,8 @@ void nn_tape_begin(nn_tape *t, nn_mode mode, uint64_t step)
     t->depth = 0;
 }
 
+void nn_huge_pages(bool on) { base_huge_pages(on); }
+
 nn_mode nn_tape_mode(const nn_tape *t) { return t->mode; }
 size_t nn_tape_peak(const nn_tape *t) { return base_pool_peak(t->values); }
 const base_error *nn_tape_error(const nn_tape *t) { return t->error.status ? &t->error : NULL; }

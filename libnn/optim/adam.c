@@ -15,12 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/parallel.h"
 #include "libnn/nn.h"
 
 #define GRAIN 16384
-#define ALIGN 64
 
 /* A stretch of the flat arrays whose rate and decay are one. */
 typedef struct segment {
@@ -126,16 +126,6 @@ static base_status check_options(const nn_params *p, const nn_adam_options *o, b
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
-static float *zeroed(int64_t n)
-{
-    size_t bytes = ((size_t)n * sizeof(float) + ALIGN) / ALIGN * ALIGN;
-    float *x = aligned_alloc(ALIGN, bytes);
-
-    if (x)
-        memset(x, 0, bytes);
-    return x;
-}
-
 nn_adam *nn_adam_new(nn_params *p, const nn_adam_options *o, base_error *e)
 {
     if (check_options(p, o, e))
@@ -144,8 +134,8 @@ nn_adam *nn_adam_new(nn_params *p, const nn_adam_options *o, base_error *e)
     if (a) {
         *a = (nn_adam){ .kind = o->kind, .beta1 = o->beta1, .beta2 = o->beta2, .eps = o->eps,
                         .p = nn_params_values(p), .g = nn_params_grads(p), .n = nn_params_trainable(p) };
-        a->m = zeroed(a->n);
-        a->v = zeroed(a->n);
+        a->m = base_pages_new((size_t)a->n * sizeof(float));
+        a->v = base_pages_new((size_t)a->n * sizeof(float));
         a->segments = calloc((size_t)nn_params_count(p) + 1, sizeof *a->segments);
     }
     if (!a || !a->m || !a->v || !a->segments) {
@@ -163,8 +153,8 @@ void nn_adam_free(nn_adam *a)
     if (!a)
         return;
     free(a->segments);
-    free(a->m);
-    free(a->v);
+    base_pages_free(a->m, (size_t)a->n * sizeof(float));
+    base_pages_free(a->v, (size_t)a->n * sizeof(float));
     free(a);
 }
 

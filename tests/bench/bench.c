@@ -15,7 +15,7 @@ static const char usage[] =
 int main(int argc, char **argv)
 {
     const char *only = NULL;
-    bool step = false, tiny = false;
+    bool step = false, tiny = false, huge = true;
     double seconds = 0.5;
     int steps = 2, batch = 0, status;
     base_options *po = base_options_new(usage);
@@ -26,7 +26,9 @@ int main(int argc, char **argv)
     base_option_int(po, "steps", &steps, 1, 1000000, "steps timed of each kind, after one to warm up");
     base_option_int(po, "batch", &batch, 0, 16, "utterances at once, a divisor of 16; 0: first 2, then 16");
     base_option_bool(po, "tiny", &tiny, "a tiny model and short utterances");
+    base_option_bool(po, "huge-pages", &huge, "ask the system for huge pages");
     base_options_parse(po, argc, argv, 0, 0);
+    nn_huge_pages(huge);
     status = step ? bench_steps(tiny, steps, batch) : bench_operators(only, seconds);
     base_options_free(po);
     return status != 0;

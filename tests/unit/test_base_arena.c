@@ -211,6 +211,29 @@ START_TEST(sanitizers_see_stray_accesses)
 }
 END_TEST
 
+/* Pages are zero, also those given back and taken again, and huge or not makes no difference to what they hold. */
+START_TEST(pages_are_zero)
+{
+    const size_t n = (size_t)5 << 20;
+
+    for (int round = 0; round < 4; round++) {
+        base_huge_pages(round / 2);
+        unsigned char *pages = base_pages_new(n), sum = 0;
+        ck_assert_ptr_nonnull(pages);
+        ck_assert_uint_eq((uintptr_t)pages % BASE_ALIGN, 0);
+        for (size_t i = 0; i < n; i++)
+            sum |= pages[i];
+        ck_assert_uint_eq(sum, 0);
+        memset(pages, 1, n);
+        base_pages_free(pages, n);
+    }
+    base_pages_free(NULL, 0);
+    base_pages_free(base_pages_new(0), 0);
+    ck_assert_ptr_null(base_pages_new(SIZE_MAX / 2));
+    base_huge_pages(false);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("base/arena");
@@ -222,6 +245,7 @@ static Suite *suite(void)
     unit_add(s, pool_takes_the_best_fit);
     unit_add(s, sanitizers_see_stray_accesses);
     unit_add(s, memory_of_the_machine);
+    unit_add(s, pages_are_zero);
     return s;
 }
 
