@@ -3,57 +3,57 @@
 
 # shellcheck disable=SC2034
 build_packages=(gcc make autoconf automake libtool pkg-config perl libopenblas-openmp-dev libsndfile1-dev zlib1g-dev
-    libjansson-dev libutf8proc-dev libsamplerate0-dev)
+  libjansson-dev libutf8proc-dev libsamplerate0-dev)
 
 # A heading with the time since the script began.
 say() {
-    printf '\n== %d:%02d  %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"
+  printf '\n== %d:%02d  %s\n' $((SECONDS / 60)) $((SECONDS % 60)) "$*"
 }
 
 # install_packages PACKAGE …: as root or through sudo without a password; otherwise prints the command and exits.
 install_packages() {
-    local package missing=() as=()
+  local package missing=() as=()
 
-    if ! command -v dpkg-query > /dev/null; then
-        echo "$0: not a Debian system; going on in the hope that these are here under other names: $*" >&2
-        return 0
+  if ! command -v dpkg-query > /dev/null; then
+    echo "$0: not a Debian system; going on in the hope that these are here under other names: $*" >&2
+    return 0
+  fi
+  for package; do
+    [[ $(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2> /dev/null) == ii* ]] || missing+=("$package")
+  done
+  ((${#missing[@]})) || return 0
+  if ((EUID)); then
+    if ! sudo -n true 2> /dev/null; then
+      echo "$0: packages are missing; install them and run $0 again:" >&2
+      echo "    sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends ${missing[*]}'" >&2
+      exit 1
     fi
-    for package; do
-        [[ $(dpkg-query -W -f='${db:Status-Abbrev}' "$package" 2> /dev/null) == ii* ]] || missing+=("$package")
-    done
-    ((${#missing[@]})) || return 0
-    if ((EUID)); then
-        if ! sudo -n true 2> /dev/null; then
-            echo "$0: packages are missing; install them and run $0 again:" >&2
-            echo "    sudo sh -c 'apt-get update && apt-get install -y --no-install-recommends ${missing[*]}'" >&2
-            exit 1
-        fi
-        as=(sudo -n)
-    fi
-    say "installing ${missing[*]}"
-    "${as[@]}" apt-get -q -o DPkg::Lock::Timeout=60 update
-    "${as[@]}" env DEBIAN_FRONTEND=noninteractive \
-        apt-get -q -o DPkg::Lock::Timeout=60 install -y --no-install-recommends "${missing[@]}"
+    as=(sudo -n)
+  fi
+  say "installing ${missing[*]}"
+  "${as[@]}" apt-get -q -o DPkg::Lock::Timeout=60 update
+  "${as[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -o DPkg::Lock::Timeout=60 install -y --no-install-recommends "${missing[@]}"
 }
 
 # configure_in DIRECTORY [OPTION …]: again only when it was not done, or done with other options.
 configure_in() {
-    local dir=$1 options
-    shift
-    # Warnings are errors with the compiler they were seen to be none with.
-    [[ $(cat /etc/debian_version 2> /dev/null) == 12* ]] && set -- --enable-werror "$@"
-    options="$*"
-    [[ -x configure ]] || { say "making configure"; autoreconf -fi; }
-    if [[ ! -f $dir/Makefile || $(cat "$dir/.options" 2> /dev/null) != "$options" ]]; then
-        say "configuring $dir $options"
-        mkdir -p "$dir"
-        (cd "$dir" && "$OLDPWD/configure" -q "$@")
-        echo "$options" > "$dir/.options"
-    fi
+  local dir=$1 options
+  shift
+  # Warnings are errors with the compiler they were seen to be none with.
+  [[ $(cat /etc/debian_version 2> /dev/null) == 12* ]] && set -- --enable-werror "$@"
+  options="$*"
+  [[ -x configure ]] || { say "making configure"; autoreconf -fi; }
+  if [[ ! -f $dir/Makefile || $(cat "$dir/.options" 2> /dev/null) != "$options" ]]; then
+    say "configuring $dir $options"
+    mkdir -p "$dir"
+    (cd "$dir" && "$OLDPWD/configure" -q "$@")
+    echo "$options" > "$dir/.options"
+  fi
 }
 
 # build_in DIRECTORY: what configure_in prepared.
 build_in() {
-    say "building in $1"
-    make -C "$1" --no-print-directory -j"$(nproc)"
+  say "building in $1"
+  make -C "$1" --no-print-directory -j"$(nproc)"
 }
