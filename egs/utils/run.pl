@@ -49,6 +49,7 @@ $ENV{OMP_NUM_THREADS} = $threads if $threads;
 
 my (%running, %failed);     # process -> job, job -> log
 $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub {
+    print STDERR "run.pl: stopped by SIG$_[0], and what it runs with it\n";
     kill 'TERM', map { -$_ } keys %running;
     exit 130;
 };

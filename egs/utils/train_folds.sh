@@ -81,7 +81,7 @@ trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
 started=$SECONDS
 running=0 done=0
 finish_one() {
-  wait -n || die "a fold failed; the logs are in $exp/log"
+  wait -n || die "a fold failed (status $?); the logs are in $exp/log"
   running=$((running - 1)) done=$((done + 1))
   echo "$0: $done of ${#chosen[@]} folds done in $((SECONDS - started)) s"
 }
