@@ -2,12 +2,12 @@
  * vocab.json and model.safetensors. The weights carry the labels, the vocabulary's hash and the configuration's, so a file from
  * another folder is refused. */
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "recipes/json.h"
 #include "recipes/ser.h"
 
 enum { FOLDER_VERSION = 1, HASH_TEXT = 17, DIGITS = 7 };      /* of a float: 0.05 is written as 0.05 */
@@ -38,12 +38,16 @@ static base_status folder_name(folder *f, const char *dir, base_error *e)
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
+/* NULL: no memory, which json_pack passes on. */
 static json_t *ints(const int *x, int n)
 {
     json_t *list = json_array();
 
-    for (int i = 0; i < n; i++)
-        json_array_append_new(list, json_integer(x[i]));
+    for (int i = 0; i < n && list; i++)
+        if (json_array_append_new(list, json_integer(x[i]))) {
+            json_decref(list);
+            list = NULL;
+        }
     return list;
 }
 
@@ -70,10 +74,12 @@ static json_t *config_json(const ser_model_config *c)
         "vocab_size", h->vocab_size, "pad_token_id", h->pad_id,
         "serin", "version", FOLDER_VERSION, "head_hidden", c->head_hidden);
 
-    if (j && h->mel_bins) {
-        json_object_set_new(j, "serin_front_end", json_string("logmel"));
-        json_object_set_new(j, "mel_bins", json_integer(h->mel_bins));
-        json_object_set_new(j, "mel_stack", json_integer(h->mel_stack));
+    if (j && h->mel_bins &&
+        (json_object_set_new(j, "serin_front_end", json_string("logmel")) ||
+            json_object_set_new(j, "mel_bins", json_integer(h->mel_bins)) ||
+            json_object_set_new(j, "mel_stack", json_integer(h->mel_stack)))) {
+        json_decref(j);
+        return NULL;
     }
     return j;
 }
@@ -90,7 +96,7 @@ static json_t *preprocessor_json(const ser_model_config *c)
 static base_status hash_config(const ser_model_config *c, char out[HASH_TEXT], base_error *e)
 {
     json_t *both = json_pack("[o, o]", config_json(c), preprocessor_json(c));
-    char *text = both ? json_dumps(both, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(DIGITS)) : NULL;
+    char *text = ser_json_text(both, JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(DIGITS));
 
     if (text)
         snprintf(out, HASH_TEXT, "%016" PRIx64, base_hash_text(BASE_HASH_INIT, text));
@@ -112,6 +118,7 @@ static void hash_vocab(const tx_vocab *v, char out[HASH_TEXT])
 static base_status write_json(json_t *j, const char *path, base_error *e)
 {
     base_out o;
+    bool ok;
 
     if (!j)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
@@ -119,10 +126,12 @@ static base_status write_json(json_t *j, const char *path, base_error *e)
         json_decref(j);
         return e->status;
     }
-    json_dumpf(j, o.f, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS));
-    fputc('\n', o.f);
+    ok = json_dumpf(j, o.f, JSON_INDENT(2) | JSON_REAL_PRECISION(DIGITS)) == 0 && fputc('\n', o.f) == '\n';
     json_decref(j);
-    return base_out_commit(&o, e);      /* which finds what could not be written */
+    if (ok || ferror(o.f))
+        return base_out_commit(&o, e);      /* which tells what could not be written */
+    base_out_abandon(&o);
+    return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
 }
 
 static base_status write_text(const char *text, const char *path, base_error *e)

@@ -11,7 +11,28 @@ struct ser_front {
     au_features     *mel;       /* log-mel */
     const ser_model *convolve;  /* frozen convolutions, on a tape of their own; NULL: none */
     nn_tape         *tape;
+    uint64_t         hash;
 };
+
+static uint64_t hash(const ser_front *f)
+{
+    int mel[3] = { f->config.bins, f->config.stack, (int)f->config.cmvn }, normalized = f->config.cmvn != SER_CMVN_NONE;
+    uint64_t h = f->config.conv ? base_hash_bytes(1, &normalized, sizeof normalized) : base_hash_bytes(0, mel, sizeof mel);
+
+    if (f->convolve) {
+        const nn_hubert_config *c = &f->convolve->config.encoder;
+        size_t n = (size_t)c->n_conv * sizeof c->conv_kernel[0];
+
+        h = base_hash_bytes(base_hash_bytes(h, c->conv_kernel, n), c->conv_stride, n);
+    }
+    for (int i = 0; f->convolve && i < nn_params_count(f->convolve->params); i++) {
+        const nn_param *p = nn_params_at(f->convolve->params, i);
+
+        if (strstr(p->name, "feature_extractor."))
+            h = base_hash_bytes(h, p->x, sizeof *p->x * (size_t)p->count);
+    }
+    return h;
+}
 
 ser_front *ser_front_new(const ser_front_config *c, const ser_model *convolve, base_error *e)
 {
@@ -30,6 +51,7 @@ ser_front *ser_front_new(const ser_front_config *c, const ser_model *convolve, b
         ser_front_free(f);
         return NULL;
     }
+    f->hash = hash(f);
     return f;
 }
 
@@ -104,22 +126,4 @@ base_status ser_front_compute(const ser_front *f, float *x, int64_t n, nn_matrix
     return BASE_OK;
 }
 
-uint64_t ser_front_hash(const ser_front *f)
-{
-    int mel[3] = { f->config.bins, f->config.stack, (int)f->config.cmvn }, normalized = f->config.cmvn != SER_CMVN_NONE;
-    uint64_t h = f->config.conv ? base_hash_bytes(1, &normalized, sizeof normalized) : base_hash_bytes(0, mel, sizeof mel);
-
-    if (f->convolve) {
-        const nn_hubert_config *c = &f->convolve->config.encoder;
-        size_t n = (size_t)c->n_conv * sizeof c->conv_kernel[0];
-
-        h = base_hash_bytes(base_hash_bytes(h, c->conv_kernel, n), c->conv_stride, n);
-    }
-    for (int i = 0; f->convolve && i < nn_params_count(f->convolve->params); i++) {
-        const nn_param *p = nn_params_at(f->convolve->params, i);
-
-        if (strstr(p->name, "feature_extractor."))
-            h = base_hash_bytes(h, p->x, sizeof *p->x * (size_t)p->count);
-    }
-    return h;
-}
+uint64_t ser_front_hash(const ser_front *f) { return f->hash; }

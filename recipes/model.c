@@ -231,6 +231,7 @@ void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outp
 
 /* ---- cost -------------------------------------------------------------------------------------------------------- */
 
+/* The heads see a row an utterance: nothing, beside the frames. */
 double ser_model_flop(const ser_model *m, int64_t rows, int cols)
 {
     const nn_hubert_config *h = &m->config.encoder;
@@ -243,7 +244,8 @@ double ser_model_flop(const ser_model *m, int64_t rows, int cols)
     for (int i = 0; i < nn_params_count(m->params); i++) {
         const nn_param *p = nn_params_at(m->params, i);
 
-        if (p->ndim > 1 && strncmp(p->name, "hubert.feature_extractor.", 25) != 0)
+        if (p->ndim > 1 && (strncmp(p->name, "hubert.", 7) == 0 || strncmp(p->name, "lm_head.", 8) == 0) &&
+            !strstr(p->name, "feature_extractor."))
             flop += 2 * frames * (double)p->count;
     }
     return flop;

@@ -1,9 +1,9 @@
 /* What the numbers of a model mean: the labels of each task, sorted by name, and where they are kept. */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "recipes/json.h"
 #include "recipes/ser.h"
 
 const char *const ser_task_name[SER_TASKS] = { "emotion", "gender", "style" };
@@ -72,21 +72,44 @@ void ser_names_free(ser_names *n)
 
 /* ---- labels.json ------------------------------------------------------------------------------------------------- */
 
+char *ser_json_text(const json_t *j, size_t flags)
+{
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    bool ok = f && j && json_dumpf(j, f, flags) == 0 && !ferror(f);
+
+    ok = f && fclose(f) == 0 && ok;
+    if (!ok) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* NULL: no memory. */
+static json_t *list_of(const ser_labels *l)
+{
+    json_t *list = json_array();
+
+    for (int i = 0; i < l->n && list; i++)
+        if (json_array_append_new(list, json_string(l->name[i]))) {
+            json_decref(list);
+            list = NULL;
+        }
+    return list;
+}
+
 char *ser_names_text(const ser_names *n)
 {
     json_t *all = json_object();
+    bool ok = all != NULL;
     char *text;
 
-    for (int t = 0; t < SER_TASKS; t++) {
-        json_t *list = json_array();
-
-        for (int i = 0; i < n->task[t].n; i++)
-            json_array_append_new(list, json_string(n->task[t].name[i]));
+    for (int t = 0; t < SER_TASKS && ok; t++)
         if (n->task[t].n)
-            json_object_set(all, ser_task_name[t], list);
-        json_decref(list);
-    }
-    text = json_dumps(all, JSON_COMPACT);
+            ok = json_object_set_new(all, ser_task_name[t], list_of(&n->task[t])) == 0;
+    text = ok ? ser_json_text(all, JSON_COMPACT) : NULL;
     json_decref(all);
     return text;
 }

@@ -2,92 +2,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/random.h"
-#include "recipes/ser.h"
 #include "tests/unit/files.h"
-#include "tests/unit/unit.h"
-
-enum { UTTERANCES = 6, BINS = 4, STACK = 2, COLS = BINS * STACK };
-
-static int64_t rows[UTTERANCES] = { 9, 30, 1, 17, 44, 12 };
-static double  seconds[UTTERANCES];
-static float  *features[UTTERANCES];
-static ser_features inputs = { .cols = COLS, .variants = 1, .n = UTTERANCES, .rows = rows, .seconds = seconds, .x = features };
-static const char *const key[UTTERANCES] = { "u0", "u1", "u2", "u3", "u4", "u5" };
-static const int emotion[UTTERANCES] = { 0, 2, 1, NN_IGNORE, 2, 0 }, gender[UTTERANCES] = { 0, 1, 1, 0, NN_IGNORE, 1 };
-static ser_utterance utterances[UTTERANCES];
-static ser_data data = { .n = UTTERANCES, .utt = utterances };
-static int characters[] = { 5, 6, 5, 5, 4, 6 };
-
-/* Log-mel-like rows, labels, and texts of 2 or 3 characters (too many for the one row of u2). */
-static void invent(void)
-{
-    base_random r = base_random_at(7, 8, 9);
-    uint64_t drawn = 0;
-
-    for (int i = 0; i < UTTERANCES; i++) {
-        features[i] = malloc(sizeof(float) * (size_t)rows[i] * COLS);
-        for (int64_t j = 0; j < rows[i] * COLS; j++)
-            features[i][j] = (float)(10 + 3 * base_random_normal(&r, drawn++));
-        utterances[i] = (ser_utterance){ .key = key[i], .speaker = "", .label = { emotion[i], gender[i], NN_IGNORE },
-            .ctc = { .label = characters + i % 3, .n = 2 + i % 2 } };
-    }
-}
-
-static tx_vocab *vocabulary(void)
-{
-    tx_entry entry = { "u", "A B", 1 };
-    base_error e = BASE_ERROR_INIT;
-    tx_vocab *v = tx_vocab_build(&(tx_table){ .entry = &entry, .n = 1 }, &e);
-
-    ck_assert_msg(v != NULL, "%s", e.text);
-    ck_assert_int_eq(tx_vocab_size(v), 7);
-    return v;
-}
-
-static ser_model *new_model(bool with_gender, float dropout, int hidden)
-{
-    base_error e = BASE_ERROR_INIT;
-    ser_config c = ser_config_defaults();
-    ser_names names = { .vocab = vocabulary() };
-    ser_model_config mc;
-    ser_model *m;
-
-    c.width = 8, c.heads = 2, c.inner = 16, c.layers = 2, c.pos_kernel = 3, c.pos_groups = 2, c.bins = BINS, c.stack = STACK;
-    c.dropout = c.attention_dropout = c.activation_dropout = c.head_dropout = (double)dropout;
-    c.init = 0.3;
-    c.head_hidden = hidden;
-    for (int i = 0; i < 3; i++)
-        ser_labels_add(&names.task[SER_EMOTION], (const char *[]){ "ang", "hap", "sad" }[i], &e);
-    for (int i = 0; i < 2 && with_gender; i++)
-        ser_labels_add(&names.task[SER_GENDER], (const char *[]){ "f", "m" }[i], &e);
-    ck_assert_int_eq(ser_model_configure(&c, &mc, &e), BASE_OK);
-    m = ser_model_new(&mc, &names, false, &e);
-    ck_assert_msg(m != NULL, "%s", e.text);
-    nn_params_init(m->params, 3);
-    ck_assert_int_eq(ser_features_moments(&inputs, m->mean->x, m->scale->x, &e), BASE_OK);
-    return m;
-}
-
-static void fill(ser_batch *b, const ser_model *m, const ser_item *item, int64_t n, const ser_augment *a)
-{
-    base_error e = BASE_ERROR_INIT;
-    ser_plan all;
-
-    ck_assert_int_eq(ser_plan_make(&all, &inputs, 1000, 1, 0, -1, &e), BASE_OK);
-    ck_assert_int_eq(ser_batch_reserve(b, &data, 0, &inputs, &all, &e), BASE_OK);
-    ck_assert_int_eq(ser_batch_fill(b, m, &data, 0, &inputs, item ? item : all.item, n, a, &e), BASE_OK);
-    ser_plan_free(&all);
-}
-
-static nn_tape *new_tape(void)
-{
-    base_error e = BASE_ERROR_INIT;
-    nn_tape *t = nn_tape_new(NULL, &e);
-
-    ck_assert_msg(t != NULL, "%s", e.text);
-    return t;
-}
+#include "tests/unit/malloc_count.h"
+#include "tests/unit/recogniser.h"
 
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
 
@@ -251,6 +168,49 @@ START_TEST(lambda_zero_is_absent)
 }
 END_TEST
 
+START_TEST(a_step_calls_malloc_nowhere)
+{
+    base_error e = BASE_ERROR_INIT;
+    ser_model *m = new_model(true, 0.1f, 5);
+    nn_tape *t = new_tape();
+    nn_adam_options o = NN_ADAM_DEFAULTS;
+    nn_adam *adam = nn_adam_new(m->params, &o, &e);
+    ser_augment a = { .gain_db = 3, .bin_masks = 2, .bin_width = 2, .time_masks = 2, .time_width = 5 };
+    ser_item item[UTTERANCES];
+    ser_weighting w = weighting(0.4);
+    ser_batch b = { 0 };
+    long before = 0, after;
+    base_status status = BASE_OK;
+
+    fill(&b, m, NULL, UTTERANCES, NULL);
+    for (int i = 0; i < UTTERANCES; i++)
+        item[i] = (ser_item){ i, 0 };
+    for (uint64_t step = 0; step < 4; step++) {
+        ser_outputs out;
+        ser_losses l;
+
+        if (step == 1)      /* the first one starts the threads */
+            before = malloc_count;
+        a.step = step;
+        status = ser_batch_fill(&b, m, &data, 0, &inputs, item, UTTERANCES, &a, &e);
+        nn_params_zero_grads(m->params);
+        nn_tape_begin(t, NN_TRAIN, step);
+        ser_forward(t, m, &b, &out);
+        ser_loss(t, m, &b, &out, &w, &l);
+        status = status ? status : nn_tape_backward(t, l.total);
+        nn_adam_step(adam, 1e-3, nn_clip_factor(nn_grad_norm(m->params), 1));
+    }
+    after = malloc_count;
+    ck_assert_int_eq(status, BASE_OK);
+    ck_assert(!MALLOC_COUNTED || before > 0);
+    ck_assert_int_eq(after - before, 0);
+    ser_batch_free(&b);
+    nn_adam_free(adam);
+    nn_tape_free(t);
+    ser_model_free(m);
+}
+END_TEST
+
 /* ---- what happens to rows on their way into a batch ----------------------------------------------------------------- */
 
 START_TEST(augmentation)
@@ -386,6 +346,7 @@ static Suite *suite(void)
     unit_add(s, accumulated_batches_equal_one);
     unit_add(s, gradients);
     unit_add(s, lambda_zero_is_absent);
+    unit_add(s, a_step_calls_malloc_nowhere);
     unit_add(s, augmentation);
     files_add(s, folder);
     files_add(s, encoder_from_a_folder);

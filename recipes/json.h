@@ -1,0 +1,11 @@
+/* A JSON value as text. */
+#ifndef SERIN_SER_JSON_H
+#define SERIN_SER_JSON_H
+
+#include <jansson.h>
+
+/* malloc'd; flags are jansson's. NULL: no memory, or j is NULL. jansson's own json_dumps leaves out keys when memory ends
+ * in the middle, and says nothing. */
+char *ser_json_text(const json_t *j, size_t flags);
+
+#endif
