@@ -32,7 +32,8 @@ fi
 
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
   echo "$0: stage 2: training and decoding, a speaker at a time"
-  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" --train-opts "$train_opts" --decode-opts "$decode_opts" "$data" "$dir"
+  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" \
+    --train-opts "$train_opts" --decode-opts "$decode_opts" "$data" "$dir"
 fi
 
 if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Spoken English digits, spelled by CTC: the Free Spoken Digit Dataset, its own split (recordings 0 to 4 of each digit and
-# speaker are the test). --fsdd is the folder with recordings/.
+# Spoken English digits, spelled by CTC: the Free Spoken Digit Dataset, its own split (recordings 0 to 4 of each digit
+# and speaker are the test). --fsdd is the folder with recordings/.
 stage=1
 stop_stage=3
 fsdd=
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 dir=exp/ctc
-help_message="Usage: ./run.sh --fsdd DIR [--stage N] [--stop-stage N] [--train-opts '...'] [--decode-opts '...'] [--dir exp/ctc]"
+help_message="Usage: ./run.sh --fsdd DIR [--stage N] [--stop-stage N]
+  [--train-opts '...'] [--decode-opts '...'] [--dir exp/ctc]"
 from=$PWD
 cd "$(dirname "$0")"
 # shellcheck source=egs/fsdd/cmd.sh

@@ -11,8 +11,8 @@ nj=                     # folds at once
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 dir=exp/joint
-help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts 1000] [--corpus-opts '...'] [--folds 1,2|all|Ses01,Ses04]
-  [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--dir exp/joint]"
+help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts 1000] [--corpus-opts '...']
+  [--folds 1,2|all|Ses01,Ses04] [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--dir exp/joint]"
 cd "$(dirname "$0")"
 # shellcheck source=egs/mini/cmd.sh
 . ./cmd.sh
@@ -35,7 +35,8 @@ fi
 
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
   echo "$0: stage 2: training and decoding"
-  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" --train-opts "$train_opts" --decode-opts "$decode_opts" data/all "$dir"
+  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" \
+    --train-opts "$train_opts" --decode-opts "$decode_opts" data/all "$dir"
 fi
 
 if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then
