@@ -77,7 +77,7 @@ tap_ok "folds by name" utils/train_folds.sh --folds z,x --dev next data exp
 tap_is "behind D comes A" "$(grep dev exp/z/options)" "--dev-speakers=A"
 tap_fails "an unknown fold" 'no fold "w" in data/utt2fold, which has: x y z' utils/train_folds.sh --folds w data exp
 touch fail
-tap_fails "a fold that fails" 'no memory for it.*a fold failed; the logs are in exp/log' utils/train_folds.sh --folds y data exp
+tap_fails "a fold that fails" 'no memory for it.*a fold failed .status 1.; the logs are in exp/log' utils/train_folds.sh --folds y data exp
 rm -rf exp
 tap_fails "nothing to score" 'exp/folds is missing' utils/score_folds.sh data exp
 tap_done

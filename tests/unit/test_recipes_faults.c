@@ -134,6 +134,13 @@ static void set_up(void)
     files_write("data/utt2emo", "ann-0 sad\nann-1 -\nbob-2 hap\n", 28);
 }
 
+static void tear_down(void)
+{
+    ser_model_free(model);
+    for (int i = 0; i < UTTERANCES; i++)
+        free(features[i]);
+}
+
 START_TEST(every_allocation_fails_once)
 {
     base_error e = BASE_ERROR_INIT;
@@ -159,6 +166,7 @@ START_TEST(every_allocation_fails_once)
         ck_assert_msg(status == BASE_OK || (status == e.status && e.text[0]), "%s, allocation %ld: %d \"%s\"", tries[_i].name, n,
             status, e.text);
     }
+    tear_down();
 }
 END_TEST
 
