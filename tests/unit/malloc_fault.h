@@ -1,6 +1,6 @@
 /* Makes the n-th allocation fail, in the C library and shared libraries, too, and counts the blocks in use, by taking
  * malloc's names over; include it in one file of a program. Only with glibc and without sanitizers, which want the names
- * for themselves; elsewhere MALLOC_FAULTS is 0. */
+ * for themselves, and without clang, whose OpenMP ends the process when it gets no memory; elsewhere MALLOC_FAULTS is 0. */
 #ifndef SERIN_TESTS_MALLOC_FAULT_H
 #define SERIN_TESTS_MALLOC_FAULT_H
 
@@ -15,7 +15,7 @@
 static atomic_long malloc_left = -1;    /* allocations that succeed before one fails; -1: none fails */
 static atomic_long malloc_live;         /* blocks handed out and not yet freed */
 
-#if defined(__GLIBC__) && !defined(BASE_ASAN) && !defined(__SANITIZE_THREAD__)
+#if defined(__GLIBC__) && !defined(BASE_ASAN) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
 #define MALLOC_FAULTS 1
 #pragma GCC visibility push(default)    /* hidden names would take over this program's calls only */
 void *__libc_malloc(size_t n);
