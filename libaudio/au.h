@@ -39,8 +39,8 @@ typedef struct au_read_options {
 } au_read_options;
 #define AU_READ_DEFAULTS { 16000, 400, 3600.0, 64, false }
 
-/* Reads one sound: a path to anything libsndfile opens, or "cmd |", whose output is spooled to memory and must be such
- * a file; the command must exit with 0. Channels are mixed down by their mean, then resampled (au_resample). o NULL:
+/* Reads one sound: a path to anything libsndfile opens, or "cmd |" or "-" (standard input), whose output is spooled to
+ * memory and must be such a file; the command must exit with 0. Channels are mixed down by their mean, then resampled (au_resample). o NULL:
  * defaults. On failure *a is empty and the message names `source`: BASE_MISSING or BASE_IO (not there, unreadable, the
  * command failed), BASE_FORMAT (no audio, empty, truncated), BASE_VALUE (NaN or Inf), BASE_LIMIT (too short, too long,
  * too many channels), BASE_UNSUPPORTED (a pipe where they are refused). */

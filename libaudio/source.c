@@ -96,9 +96,9 @@ base_status au_source_open(au_source *s, const char *name, const au_read_options
     *s = (au_source){ .fd = -1 };
     while (n && strchr(" \t", name[n - 1]))
         n--;
-    if (n && name[n - 1] == '|') {
-        if (o->no_pipes)
-            return base_fail(e, BASE_UNSUPPORTED, "%s: a command, and pipes are refused", name);
+    if (n && name[n - 1] == '|' && o->no_pipes)
+        return base_fail(e, BASE_UNSUPPORTED, "%s: a command, and pipes are refused", name);
+    if ((n && name[n - 1] == '|') || strcmp(name, "-") == 0) {
         if ((status = au_spool(name, &fd, e)))
             return status;
     } else if ((fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) {

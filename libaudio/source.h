@@ -32,7 +32,7 @@ base_status au_source_read(au_source *s, const au_cut *cut, const au_read_option
  * plays what there is. Sizes as left by programs that could not seek back are taken for unknown. */
 base_status au_check_size(int fd, int64_t bytes, const char *name, base_error *e);
 
-/* What the command behind "cmd |" writes, as a file in memory, rewound; *fd is the caller's to close. */
+/* What the command behind "cmd |" writes, or standard input ("-"), as a file in memory; *fd is the caller's to close. */
 base_status au_spool(const char *command, int *fd, base_error *e);
 
 #endif

@@ -1,5 +1,5 @@
-/* Commands in wav.scp: their output goes to memory, so that sound from a pipe is as seekable as a file and the exit
- * status is known before a sample is used. */
+/* Commands in wav.scp, and standard input: what they write goes to memory, so that sound from a pipe is as seekable as a
+ * file and a command's exit status is known before a sample is used. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -45,7 +45,7 @@ static base_status run(const char *command, const char *name, int fd, base_error
     if (n < 0)
         return errno = why, base_fail_errno(e, "%s", name);
     if (n > LIMIT)
-        return base_fail(e, BASE_LIMIT, "%s: more than %" PRId64 " bytes of output", name, LIMIT);
+        return base_fail(e, BASE_LIMIT, "%s: more than %" PRId64 " bytes", name, LIMIT);
     if (WIFEXITED(status) && WEXITSTATUS(status))
         return base_fail(e, BASE_IO, "%s: the command exited with %d", name, WEXITSTATUS(status));
     if (!WIFEXITED(status))
@@ -53,6 +53,17 @@ static base_status run(const char *command, const char *name, int fd, base_error
     if (n == 0)
         return base_fail(e, BASE_FORMAT, "%s: the command wrote nothing", name);
     return BASE_OK;
+}
+
+static base_status take_input(int fd, base_error *e)
+{
+    int64_t n = copy(stdin, fd);
+
+    if (n < 0)
+        return base_fail_errno(e, "standard input");
+    if (n > LIMIT)
+        return base_fail(e, BASE_LIMIT, "standard input: more than %" PRId64 " bytes", LIMIT);
+    return n ? BASE_OK : base_fail(e, BASE_FORMAT, "standard input: empty");
 }
 
 base_status au_spool(const char *name, int *fd, base_error *e)
@@ -64,9 +75,12 @@ base_status au_spool(const char *name, int *fd, base_error *e)
         free(command);
         return base_fail_errno(e, "%s", name);
     }
-    bar = strrchr(command, '|');
-    *bar = '\0';
-    status = run(command, name, *fd, e);
+    if ((bar = strrchr(command, '|'))) {
+        *bar = '\0';
+        status = run(command, name, *fd, e);
+    } else {
+        status = take_input(*fd, e);
+    }
     if (status)
         close(*fd);
     free(command);

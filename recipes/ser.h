@@ -277,12 +277,37 @@ typedef base_status ser_sink(void *data, const ser_utterance *u, const ser_resul
 /* Runs the model over the utterances first .. first + f->n - 1 of d, in order, in batches of `seconds`. */
 base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t first, const ser_features *f,
     double seconds, ser_sink *sink, void *data, base_error *e);
-/* The words a CTC decoder finds: beam 1 is greedy. The caller frees *text. */
+/* What a CTC decoder finds, best first; beam 1 is greedy and finds one. best has room for nbest, at most beam; the caller
+ * frees the *n that there are. */
+base_status ser_search(const tx_vocab *v, const ser_result *r, int beam, int nbest, nn_hypothesis *best, int *n, base_error *e);
+char       *ser_hypothesis_text(const tx_vocab *v, const nn_hypothesis *h, base_error *e);   /* NULL: no memory */
+/* The best one's words. The caller frees *text. */
 base_status ser_transcribe(const tx_vocab *v, const ser_result *r, int beam, char **text, base_error *e);
 
 typedef struct ser_scores { double ua, wer; } ser_scores;     /* percent; NAN: not measured */
 base_status ser_evaluate(const ser_model *m, nn_tape *t, const ser_data *d, const ser_features *f, double seconds,
     ser_scores *s, base_error *e);
+
+/* ---- single sounds: recognise.c ---------------------------------------------------------------------------------- */
+
+typedef struct ser_recognise_options {
+    int         beam, nbest;        /* of the CTC decoder; nbest is at most beam */
+    double      batch_seconds;      /* of speech in one batch, about */
+    const char *what;               /* the key of a sound's name in JSON */
+} ser_recognise_options;
+#define SER_RECOGNISE_DEFAULTS { 1, 1, 60.0, "file" }
+
+/* A model that writes a line of JSON for each sound to out (docs/recognise.md has the keys). */
+typedef struct ser_recogniser ser_recogniser;
+ser_recogniser *ser_recogniser_open(const char *model, const ser_recognise_options *o, FILE *out, base_error *e);
+void            ser_recogniser_close(ser_recogniser *r);
+/* a at SER_RATE, and may be changed. Flush when it is full, and at the end. */
+base_status     ser_recogniser_add(ser_recogniser *r, const char *name, const au_audio *a, base_error *e);
+bool            ser_recogniser_full(const ser_recogniser *r);
+/* Writes the lines of what was added, in that order. A sound that cannot be recognised is complained about, and the
+ * others are not hurt; an error in *e means that writing failed. */
+typedef void ser_complaint(void *data, const char *name, const base_error *why);
+base_status     ser_recogniser_flush(ser_recogniser *r, ser_complaint *complain, void *data, base_error *e);
 
 /* ---- hidden states: states.c ------------------------------------------------------------------------------------- */
 
