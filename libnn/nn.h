@@ -122,7 +122,8 @@ SERIN_API nn_tensor *nn_conv1d(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor
 /* HuBERT's positional convolution: weight norm over the taps, w[o][i][j] = g[j] v[o][i][j] / |v[.][.][j]|, `groups`
  * groups, k / 2 zeros on both sides, the last frame dropped when k is even. v [C][C / groups * k], g [1][k]. */
 SERIN_API nn_tensor *nn_pos_conv(nn_tape *t, nn_tensor *x, nn_tensor *v, nn_tensor *g, nn_tensor *b, int k, int groups);
-/* Row i of the result is row ids[i] of table [V][C]; begin as in nn_input, n 0 and NULL: no sequences. */
+/* Row i of the result is row ids[i] of table [V][C]; ids NULL: the row of i's place in its utterance. begin as in nn_input,
+ * n 0 and NULL: no sequences. BASE_VALUE: an id or a place outside the table. */
 SERIN_API nn_tensor *nn_embedding(nn_tape *t, nn_tensor *table, const int *ids, int64_t rows, int n, const int64_t *begin);
 SERIN_API nn_tensor *nn_gather_rows(nn_tape *t, nn_tensor *x, const int64_t *index, int64_t rows);  /* no sequences */
 /* Scaled dot-product attention inside each utterance; qkv [rows][3 C]: queries, keys, values, each `heads` heads.
@@ -454,6 +455,30 @@ SERIN_API nn_tensor *nn_hubert_features(nn_tape *t, const nn_hubert *m, nn_tenso
  * models; i >= 0: transformers' hidden_states[i], later layers not computed: 0 is the first layer's input, the number of
  * layers the last one's output before the final norm. */
 SERIN_API nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor *features, int layer);
+
+/* BERT, from the keys of Hugging Face's config.json (missing ones take BertConfig's defaults). */
+typedef struct nn_bert_config {
+    nn_encoder_config encoder;
+    int vocab_size, max_positions, type_vocab_size, pad_id;
+} nn_bert_config;
+SERIN_API base_status nn_bert_config_read(nn_bert_config *c, const char *path, base_error *e);
+
+typedef struct nn_bert nn_bert;
+/* Declares the parameters under Hugging Face's names; pooler: of the first token, too. */
+SERIN_API nn_bert   *nn_bert_new(nn_params *p, const nn_bert_config *c, bool pooler);
+/* The masked-word head, "cls.predictions": its output matrix is the word table. Declared apart because Hugging Face keeps
+ * it beside "bert.", not in it. */
+SERIN_API void       nn_bert_add_word_head(nn_params *p, nn_bert *m);
+SERIN_API void       nn_bert_free(nn_bert *m);
+/* Sentence u's tokens are ids[begin[u]] .. ids[begin[u + 1] - 1]; types likewise, NULL: all 0. -> [tokens][width].
+ * BASE_VALUE: an id outside the vocabulary, or a sentence longer than max_positions. */
+SERIN_API nn_tensor *nn_bert_embed(nn_tape *t, const nn_bert *m, const int *ids, const int *types, int n, const int64_t *begin);
+/* Embeddings -> hidden states [tokens][width]; layer -1: all; i >= 0: hidden_states[i] of Hugging Face. */
+SERIN_API nn_tensor *nn_bert_encode(nn_tape *t, const nn_bert *m, nn_tensor *x, int layer);
+/* States -> tanh(W first token + b) of each sentence [sentences][width]. Every sentence needs a token. */
+SERIN_API nn_tensor *nn_bert_pool(nn_tape *t, const nn_bert *m, nn_tensor *states);
+/* States -> logits of words [tokens][vocab_size]. */
+SERIN_API nn_tensor *nn_bert_words(nn_tape *t, const nn_bert *m, nn_tensor *states);
 
 #ifdef __cplusplus
 }

@@ -1,33 +1,46 @@
-/* embedding: row i of y is row ids[i] of the table; what backward does, and costs, is in gather.c. */
+/* embedding: row i of y is row ids[i] of the table, or, without ids, the row of i's place in its utterance; what backward
+ * does, and costs, is in gather.c. */
 #include "libnn/ops/gather.h"
 
 static nn_tensor *sample(nn_tape *t, nn_sampler *s)
 {
     nn_tensor *table = nn_sample_matrix(t, s, s->vocab, s->model);
-    const int *ids = nn_sample_text_ints(t, s, s->vocab);
+    int64_t rows = s->text_begin[s->n];
+    const int *ids = nn_sample_below(s, 3) ? nn_sample_text_ints(t, s, s->vocab) : NULL;
 
-    return nn_embedding(t, table, ids, s->text_begin[s->n], s->n, s->text_begin);
+    return nn_embedding(t, table, ids, rows, s->n, s->text_begin);
 }
 
 const nn_op nn_op_embedding = { .name = "embedding", .backward = nn_gather_backward, .sample = sample,
     .keeps = NN_KEEPS_NOTHING };
 
+/* The row numbers; NULL: the tape has an error. */
+static int64_t *find_rows(nn_tape *t, const nn_tensor *table, const int *ids, int64_t rows, const nn_seqs *seqs)
+{
+    int64_t *index = nn_tape_keep(t, (size_t)rows * sizeof *index);
+
+    for (int64_t i = 0, u = 0; index && i < rows; i++) {
+        while (!ids && seqs->begin[u + 1] <= i)
+            u++;
+        index[i] = ids ? ids[i] : i - seqs->begin[u];
+        if (index[i] < 0 || index[i] >= table->rows)
+            return nn_tape_fail(t, BASE_VALUE, "embedding: %s %lld at row %lld, the table \"%s\" has %lld rows",
+                ids ? "id" : "position", (long long)index[i], (long long)i, table->name ? table->name : "",
+                (long long)table->rows), NULL;
+    }
+    return index;
+}
+
 nn_tensor *nn_embedding(nn_tape *t, nn_tensor *table, const int *ids, int64_t rows, int n, const int64_t *begin)
 {
     const nn_seqs *seqs = NULL;
-    int64_t *kept;
+    int64_t *index;
 
-    if (!nn_ready(t, table) || !(kept = nn_tape_keep(t, (size_t)rows * sizeof *kept)) ||
-        (begin && !(seqs = nn_tape_keep_seqs(t, n, begin))))
+    if (!nn_ready(t, table) || (begin && !(seqs = nn_tape_keep_seqs(t, n, begin))))
         return NULL;
-    if (seqs && (begin[0] != 0 || begin[n] != rows))
-        return nn_tape_fail(t, BASE_SHAPE, "embedding: the utterances end at row %lld, there are %lld ids",
-            (long long)begin[n], (long long)rows);
-    for (int64_t i = 0; i < rows; i++) {
-        if (ids[i] < 0 || ids[i] >= table->rows)
-            return nn_tape_fail(t, BASE_VALUE, "embedding: id %d at position %lld, the table \"%s\" has %lld rows",
-                ids[i], (long long)i, table->name ? table->name : "", (long long)table->rows);
-        kept[i] = ids[i];
-    }
-    return nn_gather(t, &nn_op_embedding, table, kept, rows, seqs);
+    if ((seqs && (begin[0] != 0 || begin[n] != rows)) || (!seqs && !ids))
+        return nn_tape_fail(t, BASE_SHAPE, "embedding: the utterances end at row %lld, %lld rows are asked for",
+            (long long)(seqs ? begin[n] : 0), (long long)rows);
+    index = find_rows(t, table, ids, rows, seqs);
+    return index ? nn_gather(t, &nn_op_embedding, table, index, rows, seqs) : NULL;
 }

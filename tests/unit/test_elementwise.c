@@ -195,8 +195,8 @@ START_TEST(shapes_that_do_not_fit)
     expect_failure(nn_mean_pool(tape, A), BASE_SHAPE, "mean_pool: the rows of [4][3] belong to no utterances");
     expect_failure(nn_gather_rows(tape, A, high, 2), BASE_VALUE, "index 1 is 4, the input has 4 rows");
     expect_failure(nn_gather_rows(tape, A, low, 1), BASE_VALUE, "index 0 is -1");
-    expect_failure(nn_embedding(tape, A, ids, 2, 0, NULL), BASE_VALUE, "id 9 at position 1");
-    expect_failure(nn_embedding(tape, A, negative, 1, 0, NULL), BASE_VALUE, "id -1 at position 0");
+    expect_failure(nn_embedding(tape, A, ids, 2, 0, NULL), BASE_VALUE, "id 9 at row 1");
+    expect_failure(nn_embedding(tape, A, negative, 1, 0, NULL), BASE_VALUE, "id -1 at row 0");
     expect_failure(nn_embedding(tape, A, ids, 1, 2, begin), BASE_SHAPE, "the utterances end at row 4, there are 1 ids");
 #undef A
 }

@@ -1,11 +1,6 @@
 /* HuBERT against transformers: features, every layer's states, logits, CTC losses and every gradient of the tiny models
  * that tests/parity/make_hubert.py wrote. */
-#include <math.h>
-#include <string.h>
-
-#include "base/error.h"
-#include "libnn/nn.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/parity.h"
 
 static const char *const variants[] = { "hubert-layer", "hubert-group" };
 
@@ -18,20 +13,11 @@ typedef struct model {
     nn_tape         *tape;
 } model;
 
-static const char *path_of(const char *variant, const char *file)
+static const nn_file_tensor *find(const model *m, const char *name) { return parity_find(m->reference, name); }
+
+static void check_close(const model *m, const nn_tensor *x, const char *name, double tolerance)
 {
-    static char path[4096];
-
-    snprintf(path, sizeof path, "%s/tests/parity/%s/%s", getenv("srcdir") ? getenv("srcdir") : ".", variant, file);
-    return path;
-}
-
-static const nn_file_tensor *find(const model *m, const char *name)
-{
-    const nn_file_tensor *f = nn_safetensors_find(m->reference, name);
-
-    ck_assert_msg(f != NULL, "reference.safetensors has no %s", name);
-    return f;
+    parity_close(m->reference, m->tape, x, name, tolerance);
 }
 
 /* logmel: the same model behind the other front end, whose rows take the place of the convolutions' features. */
@@ -40,7 +26,7 @@ static model open_model(const char *variant, const char *frozen, bool logmel)
     base_error e = BASE_ERROR_INIT;
     model m = { 0 };
 
-    ck_assert_msg(!nn_hubert_config_read(&m.c, path_of(variant, "config.json"), &e), "%s", e.text);
+    ck_assert_msg(!nn_hubert_config_read(&m.c, parity_path(variant, "config.json"), &e), "%s", e.text);
     if (logmel) {
         m.c.mel_bins = m.c.conv_dim[m.c.n_conv - 1] / 2;
         m.c.mel_stack = 2;
@@ -55,9 +41,8 @@ static model open_model(const char *variant, const char *frozen, bool logmel)
     if (frozen)
         nn_params_freeze(m.params, frozen);
     ck_assert_msg(!nn_params_build(m.params, &e), "%s", e.text);
-    ck_assert_msg(!nn_params_load(m.params, path_of(variant, "model.safetensors"), false, &e), "%s", e.text);
-    m.reference = nn_safetensors_open(path_of(variant, "reference.safetensors"), &e);
-    ck_assert_msg(m.reference != NULL, "%s", e.text);
+    ck_assert_msg(!nn_params_load(m.params, parity_path(variant, "model.safetensors"), false, &e), "%s", e.text);
+    m.reference = parity_open(variant);
     m.tape = nn_tape_new(NULL, &e);
     ck_assert_msg(m.tape != NULL, "%s", e.text);
     return m;
@@ -71,29 +56,6 @@ static void close_model(model *m)
     nn_safetensors_close(m->reference);
 }
 
-/* The largest difference, relative to the largest value or to `scale`. */
-static double distance(const float *x, const nn_file_tensor *f, double scale)
-{
-    const float *y = f->data;
-    double worst = 0.0;
-
-    for (int64_t i = 0; i < f->count; i++) {
-        worst = fmax(worst, fabs((double)x[i] - y[i]));
-        scale = fmax(scale, fabs((double)y[i]));
-        ck_assert(isfinite(x[i]));
-    }
-    return worst / scale;
-}
-
-static void check_close(const model *m, const nn_tensor *x, const char *name, double tolerance)
-{
-    const nn_file_tensor *f = find(m, name);
-
-    ck_assert_msg(x != NULL, "%s: %s", name, nn_tape_error(m->tape) ? nn_tape_error(m->tape)->text : "no result");
-    ck_assert_int_eq(nn_numel(x), f->count);
-    ck_assert_msg(distance(x->x, f, 1e-9) <= tolerance, "%s differs by %g of its scale", name, distance(x->x, f, 1e-9));
-}
-
 static nn_tensor *wave_of(const model *m)
 {
     const nn_file_tensor *wave = find(m, "wave"), *begin = find(m, "wave_begin");
@@ -103,14 +65,13 @@ static nn_tensor *wave_of(const model *m)
 
 static nn_tensor *loss_of(const model *m, nn_tensor *states, float *losses)
 {
-    const nn_file_tensor *labels = find(m, "labels"), *begin = find(m, "label_begin");
+    const nn_file_tensor *begin = find(m, "label_begin");
     nn_ctc_options o = { m->c.pad_id, false, NN_CTC_SUM };
     nn_tensor *logits = nn_linear(m->tape, states, m->head_w, m->head_b);
     int ids[16];
 
     check_close(m, logits, "logits", 1e-5);
-    for (int64_t i = 0; i < labels->count; i++)
-        ids[i] = (int)((const int64_t *)labels->data)[i];
+    parity_ints(m->reference, "labels", ids, 16);
     return nn_ctc_loss(m->tape, logits, ids, begin->data, &o, losses);
 }
 
@@ -134,23 +95,6 @@ START_TEST(states_are_those_of_transformers)
 }
 END_TEST
 
-static void check_gradients(const model *m)
-{
-    for (int i = 0; i < nn_params_count(m->params); i++) {
-        const nn_param *p = nn_params_at(m->params, i);
-        char name[256];
-
-        if (!p->dx || strstr(p->name, "masked_spec_embed"))
-            continue;       /* frozen; and what only SpecAugment uses */
-        snprintf(name, sizeof name, "grad.%s", p->name);
-        const nn_file_tensor *f = find(m, name);
-        ck_assert_int_eq(f->count, p->count);
-        /* A bias of keys shifts all scores of a query and changes nothing: its gradient is rounding. */
-        double d = distance(p->dx, f, strstr(name, "k_proj.bias") ? 0.1 : 1e-9);
-        ck_assert_msg(d <= 1e-4, "%s differs by %g of its scale", name, d);
-    }
-}
-
 static void backward(const model *m)
 {
     const float *expected = find(m, "losses")->data;
@@ -163,7 +107,7 @@ static void backward(const model *m)
     ck_assert_int_eq(nn_tape_backward(m->tape, loss), BASE_OK);
     for (int u = 0; u < 2; u++)
         ck_assert_double_eq_tol(losses[u], expected[u], 1e-5 * expected[u]);
-    check_gradients(m);
+    parity_gradients(m->reference, m->params, "k_proj.bias", "masked_spec_embed");
 }
 
 START_TEST(gradients_are_those_of_pytorch)

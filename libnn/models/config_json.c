@@ -1,0 +1,120 @@
+#include "libnn/models/config_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+#define LIMIT ((size_t)1 << 20)     /* bytes of a config.json */
+
+bool config_open(config_reader *r, const char *path)
+{
+    json_error_t at;
+    char *text = NULL;
+    size_t size = 0;
+
+    *r = (config_reader){ .path = path, .error = BASE_ERROR_INIT };
+    if (base_read_file(path, LIMIT, &text, &size, &r->error))
+        return false;
+    r->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &at);
+    free(text);
+    if (!r->root)
+        base_fail(&r->error, BASE_FORMAT, "%s:%d: %s", path, at.line, at.text);
+    else if (!json_is_object(r->root))
+        base_fail(&r->error, BASE_FORMAT, "%s: a configuration is an object { … }", path);
+    return r->error.status == BASE_OK;
+}
+
+base_status config_close(config_reader *r, base_error *e)
+{
+    json_decref(r->root);
+    return r->error.status ? base_fail(e, r->error.status, "%s", r->error.text) : BASE_OK;
+}
+
+/* The member called key, NULL when it is absent or null. */
+static const json_t *member(const config_reader *r, const char *key)
+{
+    const json_t *v = json_object_get(r->root, key);
+
+    return json_is_null(v) ? NULL : v;
+}
+
+void config_int(config_reader *r, const char *key, int *value, int least, int most)
+{
+    const json_t *v = member(r, key);
+
+    if (!v)
+        return;
+    if (!json_is_integer(v) || json_integer_value(v) < least || json_integer_value(v) > most)
+        base_fail(&r->error, BASE_VALUE, "%s: \"%s\" must be an integer from %d to %d", r->path, key, least, most);
+    else
+        *value = (int)json_integer_value(v);
+}
+
+void config_float(config_reader *r, const char *key, float *value, double least, double most)
+{
+    const json_t *v = member(r, key);
+
+    if (!v)
+        return;
+    if (!json_is_number(v) || !(json_number_value(v) >= least && json_number_value(v) <= most))
+        base_fail(&r->error, BASE_VALUE, "%s: \"%s\" must be a number from %g to %g", r->path, key, least, most);
+    else
+        *value = (float)json_number_value(v);
+}
+
+void config_bool(config_reader *r, const char *key, bool *value)
+{
+    const json_t *v = member(r, key);
+
+    if (!v)
+        return;
+    if (!json_is_boolean(v))
+        base_fail(&r->error, BASE_VALUE, "%s: \"%s\" must be true or false", r->path, key);
+    else
+        *value = json_is_true(v);
+}
+
+bool config_word(config_reader *r, const char *key, const char *no, const char *yes)
+{
+    const json_t *v = member(r, key);
+    const char *word = json_string_value(v);
+    bool two = strcmp(no, yes) != 0;
+
+    if (v && (!word || (strcmp(word, no) && strcmp(word, yes))))
+        base_fail(&r->error, BASE_UNSUPPORTED, "%s: \"%s\" is %s; Serin knows \"%s\"%s%s%s", r->path, key,
+            word ? word : "no text", no, two ? " and \"" : "", two ? yes : "", two ? "\"" : "");
+    return word && two && !strcmp(word, yes);
+}
+
+void config_list(config_reader *r, const char *key, int *values, int *n, int most)
+{
+    const json_t *v = member(r, key);
+
+    if (!v)
+        return;
+    if (!json_is_array(v) || json_array_size(v) < 1 || json_array_size(v) > 16) {
+        base_fail(&r->error, BASE_VALUE, "%s: \"%s\" must be a list of 1 to 16 integers", r->path, key);
+        return;
+    }
+    *n = (int)json_array_size(v);
+    for (int i = 0; i < *n; i++) {
+        const json_t *x = json_array_get(v, (size_t)i);
+        if (!json_is_integer(x) || json_integer_value(x) < 1 || json_integer_value(x) > most)
+            base_fail(&r->error, BASE_VALUE, "%s: entry %d of \"%s\" must be an integer from 1 to %d", r->path, i, key, most);
+        else
+            values[i] = (int)json_integer_value(x);
+    }
+}
+
+void config_refuse(config_reader *r, const char *key)
+{
+    if (json_is_true(member(r, key)) || json_is_number(member(r, key)))
+        base_fail(&r->error, BASE_UNSUPPORTED, "%s: \"%s\" is not built into Serin", r->path, key);
+}
+
+void config_divides(config_reader *r, const char *width_key, int width, const char *key, int n)
+{
+    if (width % n)
+        base_fail(&r->error, BASE_VALUE, "%s: %s %d is no multiple of %s %d", r->path, width_key, width, key, n);
+}

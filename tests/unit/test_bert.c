@@ -1,0 +1,182 @@
+/* BERT against transformers: every layer's states, pooled output, masked-word logits, loss and every gradient of the tiny
+ * model that tests/parity/make_bert.py wrote. */
+#include "tests/unit/parity.h"
+
+enum { MOST = 64 };     /* tokens */
+
+typedef struct model {
+    nn_bert_config  c;
+    nn_params      *params;
+    nn_bert        *bert;
+    nn_safetensors *reference;
+    nn_tape        *tape;
+    int             ids[MOST], types[MOST], words[MOST];
+    const int64_t  *begin;
+    int             n;
+} model;
+
+static model open_model(void)
+{
+    base_error e = BASE_ERROR_INIT;
+    model m = { 0 };
+
+    ck_assert_msg(!nn_bert_config_read(&m.c, parity_path("bert", "config.json"), &e), "%s", e.text);
+    m.params = nn_params_new();
+    nn_params_push(m.params, "bert", 0);
+    m.bert = nn_bert_new(m.params, &m.c, true);
+    nn_params_pop(m.params);
+    nn_bert_add_word_head(m.params, m.bert);
+    ck_assert_msg(!nn_params_build(m.params, &e), "%s", e.text);
+    ck_assert_msg(!nn_params_load(m.params, parity_path("bert", "model.safetensors"), false, &e), "%s", e.text);
+    m.reference = parity_open("bert");
+    parity_ints(m.reference, "ids", m.ids, MOST);
+    parity_ints(m.reference, "types", m.types, MOST);
+    parity_ints(m.reference, "words", m.words, MOST);
+    m.begin = parity_find(m.reference, "begin")->data;
+    m.n = (int)parity_find(m.reference, "begin")->count - 1;
+    m.tape = nn_tape_new(NULL, &e);
+    ck_assert_msg(m.tape != NULL, "%s", e.text);
+    return m;
+}
+
+static void close_model(model *m)
+{
+    nn_tape_free(m->tape);
+    nn_bert_free(m->bert);
+    nn_params_free(m->params);
+    nn_safetensors_close(m->reference);
+}
+
+static nn_tensor *states(const model *m, int layer)
+{
+    return nn_bert_encode(m->tape, m->bert, nn_bert_embed(m->tape, m->bert, m->ids, m->types, m->n, m->begin), layer);
+}
+
+START_TEST(states_are_those_of_transformers)
+{
+    model m = open_model();
+
+    for (int layer = 0; layer <= m.c.encoder.layers; layer++) {
+        char name[32];
+
+        nn_tape_begin(m.tape, NN_INFER, 0);
+        snprintf(name, sizeof name, "states.%d", layer);
+        parity_close(m.reference, m.tape, states(&m, layer), name, 1e-5);
+    }
+    nn_tape_begin(m.tape, NN_INFER, 0);
+    parity_close(m.reference, m.tape, nn_bert_pool(m.tape, m.bert, states(&m, -1)), "pooled", 1e-5);
+    parity_close(m.reference, m.tape, nn_bert_words(m.tape, m.bert, states(&m, -1)), "logits", 1e-5);
+    close_model(&m);
+}
+END_TEST
+
+START_TEST(gradients_are_those_of_pytorch)
+{
+    model m = open_model();
+    nn_cross_entropy_options o = NN_CROSS_ENTROPY_DEFAULTS;
+    const float *expected = parity_find(m.reference, "loss")->data;
+    nn_tensor *x, *pooled, *loss;
+
+    nn_params_zero_grads(m.params);
+    nn_tape_begin(m.tape, NN_RECORD, 0);
+    x = states(&m, -1);
+    pooled = nn_bert_pool(m.tape, m.bert, x);
+    loss = nn_cross_entropy(m.tape, nn_bert_words(m.tape, m.bert, x), m.words, &o);
+    loss = nn_add(m.tape, loss, nn_cross_entropy(m.tape, pooled, (const int[]){ 3, 0, 7 }, &o));
+    ck_assert_msg(loss != NULL, "%s", nn_tape_error(m.tape)->text);
+    ck_assert_double_eq_tol(loss->x[0], *expected, 1e-5 * *expected);
+    ck_assert_int_eq(nn_tape_backward(m.tape, loss), BASE_OK);
+    parity_gradients(m.reference, m.params, "key.bias", NULL);
+    close_model(&m);
+}
+END_TEST
+
+START_TEST(a_sentence_reads_the_same_alone)
+{
+    model m = open_model();
+    const float *logits = parity_find(m.reference, "logits")->data;
+
+    for (int u = 0; u < m.n; u++) {
+        int64_t alone[] = { 0, m.begin[u + 1] - m.begin[u] };
+
+        nn_tape_begin(m.tape, NN_INFER, 0);
+        nn_tensor *x = nn_bert_embed(m.tape, m.bert, m.ids + m.begin[u], m.types + m.begin[u], 1, alone);
+        x = nn_bert_words(m.tape, m.bert, nn_bert_encode(m.tape, m.bert, x, -1));
+        ck_assert_ptr_nonnull(x);
+        for (int64_t i = 0; i < nn_numel(x); i++)
+            ck_assert_float_eq_tol(x->x[i], logits[m.begin[u] * m.c.vocab_size + i], 1e-4f);
+    }
+    close_model(&m);
+}
+END_TEST
+
+/* No types are types 0. */
+START_TEST(types_may_be_left_out)
+{
+    model m = open_model();
+    static const int zeros[MOST];
+    float with[32];
+
+    nn_tape_begin(m.tape, NN_INFER, 0);
+    memcpy(with, nn_bert_embed(m.tape, m.bert, m.ids, zeros, m.n, m.begin)->x, sizeof with);
+    nn_tape_begin(m.tape, NN_INFER, 0);
+    ck_assert_mem_eq(nn_bert_embed(m.tape, m.bert, m.ids, NULL, m.n, m.begin)->x, with, sizeof with);
+    close_model(&m);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_refused)
+{
+    model m = open_model();
+    int ids[MOST] = { 0 };
+
+    nn_tape_begin(m.tape, NN_INFER, 0);
+    ck_assert_ptr_null(nn_bert_embed(m.tape, m.bert, ids, NULL, 1, (const int64_t[]){ 0, m.c.max_positions + 1 }));
+    ck_assert_ptr_nonnull(strstr(nn_tape_error(m.tape)->text, "position 12"));
+    ids[1] = m.c.vocab_size;
+    nn_tape_begin(m.tape, NN_INFER, 0);
+    ck_assert_ptr_null(nn_bert_embed(m.tape, m.bert, ids, NULL, 1, (const int64_t[]){ 0, 3 }));
+    ck_assert_ptr_nonnull(strstr(nn_tape_error(m.tape)->text, "id 14"));
+    close_model(&m);
+}
+END_TEST
+
+static const struct { const char *json, *message; } bad_configs[] = {
+    { "{\"hidden_size\": 10, \"num_attention_heads\": 3}", "no multiple of num_attention_heads" },
+    { "{\"vocab_size\": 0}", "\"vocab_size\" must be an integer from 1" },
+    { "{\"hidden_act\": \"gelu_new\"}", "\"hidden_act\" is gelu_new" },
+    { "{\"position_embedding_type\": \"relative_key\"}", "\"position_embedding_type\" is relative_key" },
+};
+
+START_TEST(bad_configurations_are_named)
+{
+    char path[] = "/tmp/serin-config-XXXXXX";
+    FILE *f = fdopen(mkstemp(path), "w");
+    nn_bert_config c;
+    base_error e = BASE_ERROR_INIT;
+
+    ck_assert_ptr_nonnull(f);
+    fputs(bad_configs[_i].json, f);
+    fclose(f);
+    ck_assert_int_ne(nn_bert_config_read(&c, path, &e), BASE_OK);
+    remove(path);
+    ck_assert_msg(strstr(e.text, bad_configs[_i].message) && strstr(e.text, path), "%s", e.text);
+}
+END_TEST
+
+static Suite *suite(void)
+{
+    Suite *s = suite_create("bert");
+    TCase *c = tcase_create("bert");
+
+    tcase_add_test(c, states_are_those_of_transformers);
+    tcase_add_test(c, gradients_are_those_of_pytorch);
+    tcase_add_test(c, a_sentence_reads_the_same_alone);
+    tcase_add_test(c, types_may_be_left_out);
+    tcase_add_test(c, what_does_not_fit_is_refused);
+    tcase_add_loop_test(c, bad_configurations_are_named, 0, (int)(sizeof bad_configs / sizeof *bad_configs));
+    suite_add_tcase(s, c);
+    return s;
+}
+
+UNIT_MAIN(suite)
