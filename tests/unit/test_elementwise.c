@@ -197,7 +197,7 @@ START_TEST(shapes_that_do_not_fit)
     expect_failure(nn_gather_rows(tape, A, low, 1), BASE_VALUE, "index 0 is -1");
     expect_failure(nn_embedding(tape, A, ids, 2, 0, NULL), BASE_VALUE, "id 9 at row 1");
     expect_failure(nn_embedding(tape, A, negative, 1, 0, NULL), BASE_VALUE, "id -1 at row 0");
-    expect_failure(nn_embedding(tape, A, ids, 1, 2, begin), BASE_SHAPE, "the utterances end at row 4, there are 1 ids");
+    expect_failure(nn_embedding(tape, A, ids, 1, 2, begin), BASE_SHAPE, "the utterances end at row 4, 1 rows are asked for");
 #undef A
 }
 END_TEST
