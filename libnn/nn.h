@@ -480,6 +480,39 @@ SERIN_API nn_tensor *nn_bert_pool(nn_tape *t, const nn_bert *m, nn_tensor *state
 /* States -> logits of words [tokens][vocab_size]. */
 SERIN_API nn_tensor *nn_bert_words(nn_tape *t, const nn_bert *m, nn_tensor *states);
 
+/* Fusion of acoustic and linguistic features (section 3.2 of the paper). Every kind but concat begins with self-attention
+ * in each side; cross, tgf and tgf-gate go on with cross-attention between the sides. */
+typedef enum nn_fusion_kind {
+    NN_FUSE_CONCAT,     /* eq. 2: pooled vectors side by side */
+    NN_FUSE_SELF,
+    NN_FUSE_CROSS,      /* self- and cross-attended features side by side, pooled */
+    NN_FUSE_GATE,       /* eq. 6 and 7: pooled vectors, each weighed by a gate that sees both */
+    NN_FUSE_TGF,        /* eq. 8 to 14: a gate for every frame and column, then pooled */
+    NN_FUSE_TGF_GATE    /* both gates */
+} nn_fusion_kind;
+SERIN_API bool        nn_fusion_kind_of(const char *name, nn_fusion_kind *kind);     /* "concat", "self", … "tgf-gate" */
+SERIN_API const char *nn_fusion_name(nn_fusion_kind kind);
+
+typedef struct nn_fusion_config {
+    nn_fusion_kind kind;
+    int   acoustic, linguistic;     /* columns of the features */
+    int   width, heads;             /* columns all are projected to, and of the result */
+    bool  plain;                    /* attention without residual and norm */
+    bool  one_sided;                /* the gate weighs the cross-attended features only, as eq. 11 and 12 are printed; else
+                                     * g weighs the self-attended and 1 - g the cross-attended ones */
+    bool  sigmoid_first;            /* W s(x) + b; else s(W x + b) */
+    float dropout, attention_dropout, eps, init;
+} nn_fusion_config;
+
+typedef struct nn_fusion nn_fusion;
+/* Declares "acoustic.…", "linguistic.…" and "out.…" in the present scope. */
+SERIN_API nn_fusion *nn_fusion_new(nn_params *p, const nn_fusion_config *c);
+SERIN_API void       nn_fusion_free(nn_fusion *m);
+/* acoustic [frames][.], linguistic [tokens][.], the same utterances in both -> F [utterances][width]. gates: NULL, or
+ * receives each side's gate [frames or tokens][width] of the temporal kinds, NULL for others. */
+SERIN_API nn_tensor *nn_fusion_apply(nn_tape *t, const nn_fusion *m, nn_tensor *acoustic, nn_tensor *linguistic,
+    nn_tensor *gates[2]);
+
 #ifdef __cplusplus
 }
 #endif
