@@ -213,6 +213,8 @@ SERIN_API void nn_params_pop(nn_params *p);
 SERIN_API nn_tensor *nn_params_add(nn_params *p, nn_init init, const char *name, int ndim, const int64_t *shape);
 /* Parameters whose names begin with prefix get no gradient. Before build. */
 SERIN_API void nn_params_freeze(nn_params *p, const char *prefix);
+/* Parameters whose names hold this get a gradient all the same: nn_params_thaw(p, ".adapter."). Before build. */
+SERIN_API void nn_params_thaw(nn_params *p, const char *part);
 /* Allocates: trainable values, then their gradients, each one flat array; frozen values apart. */
 SERIN_API base_status nn_params_build(nn_params *p, base_error *e);
 /* Draws every parameter by its init; a value depends on seed and name only. */
@@ -422,6 +424,9 @@ typedef struct nn_encoder_config {
     bool  pre_norm;
     float dropout, attention_dropout, activation_dropout, layer_drop;
     float init;                             /* standard deviation of new weights */
+    int   adapter;                          /* columns of an adapter behind each feed-forward, inside its residual; 0: none */
+    bool  adapter_attention, adapter_gelu;  /* behind attention, too; GELU, else ReLU */
+    int   lora;                             /* rank of what is added to queries, keys and values; 0: none */
 } nn_encoder_config;
 
 /* HuBERT, in both published variants, from the keys of Hugging Face's config.json (unknown keys are ignored, missing

@@ -160,6 +160,13 @@ void nn_params_freeze(nn_params *p, const char *prefix)
                 j->frozen = true;
 }
 
+void nn_params_thaw(nn_params *p, const char *part)
+{
+    for (joined *j = p->head; j; j = j->next)
+        if (strstr(p->at[j->first].name, part))
+            j->frozen = false;
+}
+
 /* Floats of all tensors that are frozen, or that are not; -1: more than memory can address. */
 static int64_t total(const nn_params *p, bool frozen)
 {

@@ -1,5 +1,6 @@
 /* BERT against transformers: every layer's states, pooled output, masked-word logits, loss and every gradient of the tiny
  * model that tests/parity/make_bert.py wrote. */
+#include "tests/unit/derivative.h"
 #include "tests/unit/parity.h"
 
 enum { MOST = 64 };     /* tokens */
@@ -15,19 +16,32 @@ typedef struct model {
     int             n;
 } model;
 
-static model open_model(void)
+/* With adapters and LoRA of the kind, 1 to 4, and the rest frozen; 0: none. */
+static model open_adapted(int kind)
 {
     base_error e = BASE_ERROR_INIT;
     model m = { 0 };
 
     ck_assert_msg(!nn_bert_config_read(&m.c, parity_path("bert", "config.json"), &e), "%s", e.text);
+    if (kind) {
+        m.c.encoder.adapter = kind < 4 ? 6 : 0;
+        m.c.encoder.adapter_attention = kind == 2;
+        m.c.encoder.adapter_gelu = kind == 3;
+        m.c.encoder.lora = kind > 2 ? 3 : 0;
+    }
     m.params = nn_params_new();
     nn_params_push(m.params, "bert", 0);
     m.bert = nn_bert_new(m.params, &m.c, true);
     nn_params_pop(m.params);
     nn_bert_add_word_head(m.params, m.bert);
+    if (kind) {
+        nn_params_freeze(m.params, "");
+        nn_params_thaw(m.params, "adapter.");
+        nn_params_thaw(m.params, ".lora.");
+    }
     ck_assert_msg(!nn_params_build(m.params, &e), "%s", e.text);
-    ck_assert_msg(!nn_params_load(m.params, parity_path("bert", "model.safetensors"), false, &e), "%s", e.text);
+    nn_params_init(m.params, 4);
+    ck_assert_msg(!nn_params_load(m.params, parity_path("bert", "model.safetensors"), kind > 0, &e), "%s", e.text);
     m.reference = parity_open("bert");
     parity_ints(m.reference, "ids", m.ids, MOST);
     parity_ints(m.reference, "types", m.types, MOST);
@@ -38,6 +52,8 @@ static model open_model(void)
     ck_assert_msg(m.tape != NULL, "%s", e.text);
     return m;
 }
+
+static model open_model(void) { return open_adapted(0); }
 
 static void close_model(model *m)
 {
@@ -141,6 +157,38 @@ START_TEST(what_does_not_fit_is_refused)
 }
 END_TEST
 
+static nn_tensor *adapted_loss(nn_tape *t, void *data)
+{
+    const model *m = data;
+
+    return nn_cross_entropy(t, nn_bert_pool(t, m->bert, states(m, -1)), (const int[]){ 3, 0, 7 }, NULL);
+}
+
+/* Fresh adapters change nothing, to the bit; they alone are trained; and their gradients are right once they do something. */
+START_TEST(adapters_begin_as_nothing)
+{
+    model plain = open_model(), m = open_adapted(_i);
+
+    nn_tape_begin(plain.tape, NN_INFER, 0);
+    nn_tape_begin(m.tape, NN_INFER, 0);
+    nn_tensor *a = states(&plain, -1), *b = states(&m, -1);
+    ck_assert_msg(b != NULL, "%s", nn_tape_error(m.tape)->text);
+    ck_assert_mem_eq(a->x, b->x, sizeof *a->x * (size_t)nn_numel(a));
+    for (int i = 0; i < nn_params_count(m.params); i++) {
+        const nn_param *p = nn_params_at(m.params, i);
+        bool added = strstr(p->name, "adapter.") || strstr(p->name, ".lora.");
+
+        ck_assert_msg(!p->dx == !added, "%s", p->name);
+        for (int64_t k = 0; k < p->count && added; k++)
+            p->x[k] = 0.3f * (float)sin(1.0 + (double)(7 * k + i));
+    }
+    derivative_check(m.tape, m.params, NN_RECORD, adapted_loss, &m, 2e-3);
+    derivative_check(m.tape, m.params, NN_TRAIN, adapted_loss, &m, 2e-3);
+    close_model(&plain);
+    close_model(&m);
+}
+END_TEST
+
 static const struct { const char *json, *message; } bad_configs[] = {
     { "{\"hidden_size\": 10, \"num_attention_heads\": 3}", "no multiple of num_attention_heads" },
     { "{\"vocab_size\": 0}", "\"vocab_size\" must be an integer from 1" },
@@ -174,6 +222,7 @@ static Suite *suite(void)
     tcase_add_test(c, a_sentence_reads_the_same_alone);
     tcase_add_test(c, types_may_be_left_out);
     tcase_add_test(c, what_does_not_fit_is_refused);
+    tcase_add_loop_test(c, adapters_begin_as_nothing, 1, 5);
     tcase_add_loop_test(c, bad_configurations_are_named, 0, (int)(sizeof bad_configs / sizeof *bad_configs));
     suite_add_tcase(s, c);
     return s;
