@@ -7,13 +7,13 @@
 
 #define LIMIT ((size_t)1 << 20)     /* bytes of a config.json */
 
-bool config_open(config_reader *r, const char *path)
+bool nn_config_open(nn_config_reader *r, const char *path)
 {
     json_error_t at;
     char *text = NULL;
     size_t size = 0;
 
-    *r = (config_reader){ .path = path, .error = BASE_ERROR_INIT };
+    *r = (nn_config_reader){ .path = path, .error = BASE_ERROR_INIT };
     if (base_read_file(path, LIMIT, &text, &size, &r->error))
         return false;
     r->root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &at);
@@ -25,21 +25,21 @@ bool config_open(config_reader *r, const char *path)
     return r->error.status == BASE_OK;
 }
 
-base_status config_close(config_reader *r, base_error *e)
+base_status nn_config_close(nn_config_reader *r, base_error *e)
 {
     json_decref(r->root);
     return r->error.status ? base_fail(e, r->error.status, "%s", r->error.text) : BASE_OK;
 }
 
 /* The member called key, NULL when it is absent or null. */
-static const json_t *member(const config_reader *r, const char *key)
+static const json_t *member(const nn_config_reader *r, const char *key)
 {
     const json_t *v = json_object_get(r->root, key);
 
     return json_is_null(v) ? NULL : v;
 }
 
-void config_int(config_reader *r, const char *key, int *value, int least, int most)
+void nn_config_int(nn_config_reader *r, const char *key, int *value, int least, int most)
 {
     const json_t *v = member(r, key);
 
@@ -51,7 +51,7 @@ void config_int(config_reader *r, const char *key, int *value, int least, int mo
         *value = (int)json_integer_value(v);
 }
 
-void config_float(config_reader *r, const char *key, float *value, double least, double most)
+void nn_config_float(nn_config_reader *r, const char *key, float *value, double least, double most)
 {
     const json_t *v = member(r, key);
 
@@ -63,7 +63,7 @@ void config_float(config_reader *r, const char *key, float *value, double least,
         *value = (float)json_number_value(v);
 }
 
-void config_bool(config_reader *r, const char *key, bool *value)
+void nn_config_bool(nn_config_reader *r, const char *key, bool *value)
 {
     const json_t *v = member(r, key);
 
@@ -75,7 +75,7 @@ void config_bool(config_reader *r, const char *key, bool *value)
         *value = json_is_true(v);
 }
 
-bool config_word(config_reader *r, const char *key, const char *no, const char *yes)
+bool nn_config_word(nn_config_reader *r, const char *key, const char *no, const char *yes)
 {
     const json_t *v = member(r, key);
     const char *word = json_string_value(v);
@@ -87,7 +87,7 @@ bool config_word(config_reader *r, const char *key, const char *no, const char *
     return word && two && !strcmp(word, yes);
 }
 
-void config_list(config_reader *r, const char *key, int *values, int *n, int most)
+void nn_config_list(nn_config_reader *r, const char *key, int *values, int *n, int most)
 {
     const json_t *v = member(r, key);
 
@@ -107,13 +107,13 @@ void config_list(config_reader *r, const char *key, int *values, int *n, int mos
     }
 }
 
-void config_refuse(config_reader *r, const char *key)
+void nn_config_refuse(nn_config_reader *r, const char *key)
 {
     if (json_is_true(member(r, key)) || json_is_number(member(r, key)))
         base_fail(&r->error, BASE_UNSUPPORTED, "%s: \"%s\" is not built into Serin", r->path, key);
 }
 
-void config_divides(config_reader *r, const char *width_key, int width, const char *key, int n)
+void nn_config_divides(nn_config_reader *r, const char *width_key, int width, const char *key, int n)
 {
     if (width % n)
         base_fail(&r->error, BASE_VALUE, "%s: %s %d is no multiple of %s %d", r->path, width_key, width, key, n);

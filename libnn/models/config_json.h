@@ -8,27 +8,27 @@
 #include "base/error.h"
 #include "libnn/nn.h"
 
-typedef struct config_reader {
+typedef struct nn_config_reader {
     json_t     *root;
     const char *path;
     base_error  error;
-} config_reader;
+} nn_config_reader;
 
-/* Reads the file; BASE_FORMAT with its line when it is no JSON object. Finish in either case with config_close, which
+/* Reads the file; BASE_FORMAT with its line when it is no JSON object. Finish in either case with nn_config_close, which
  * hands the first error on. */
-bool        config_open(config_reader *r, const char *path);
-base_status config_close(config_reader *r, base_error *e);
+bool        nn_config_open(nn_config_reader *r, const char *path);
+base_status nn_config_close(nn_config_reader *r, base_error *e);
 
-void config_int(config_reader *r, const char *key, int *value, int least, int most);
-void config_float(config_reader *r, const char *key, float *value, double least, double most);
-void config_bool(config_reader *r, const char *key, bool *value);
+void nn_config_int(nn_config_reader *r, const char *key, int *value, int least, int most);
+void nn_config_float(nn_config_reader *r, const char *key, float *value, double least, double most);
+void nn_config_bool(nn_config_reader *r, const char *key, bool *value);
 /* Which of two words the key holds: true for `yes`; absent: false. Other words are BASE_UNSUPPORTED. */
-bool config_word(config_reader *r, const char *key, const char *no, const char *yes);
+bool nn_config_word(nn_config_reader *r, const char *key, const char *no, const char *yes);
 /* A list of 1 to 16 integers from 1 to most; sets *n. */
-void config_list(config_reader *r, const char *key, int *values, int *n, int most);
+void nn_config_list(nn_config_reader *r, const char *key, int *values, int *n, int most);
 /* BASE_UNSUPPORTED when the key is true or a number: something that is not built. */
-void config_refuse(config_reader *r, const char *key);
+void nn_config_refuse(nn_config_reader *r, const char *key);
 /* width must be a multiple of n: both keys' names go into the message. */
-void config_divides(config_reader *r, const char *width_key, int width, const char *key, int n);
+void nn_config_divides(nn_config_reader *r, const char *width_key, int width, const char *key, int n);
 
 #endif
