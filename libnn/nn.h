@@ -328,15 +328,35 @@ SERIN_API size_t      nn_dtype_size(nn_dtype d);    /* bytes; 0 for OTHER */
 /* A tensor in a file, mapped, not copied. */
 #define NN_FILE_MAX_DIMS 8
 typedef struct nn_file_tensor {
-    const char *name;
-    nn_dtype    dtype;
-    const char *dtype_text;
-    int         ndim;
-    int64_t     shape[NN_FILE_MAX_DIMS];
-    int64_t     count;
-    size_t      bytes;
-    const void *data;           /* at any byte, aligned or not */
+    const char    *name;
+    nn_dtype       dtype;
+    const char    *dtype_text;
+    int            ndim;
+    int64_t        shape[NN_FILE_MAX_DIMS];
+    const int64_t *stride;      /* [ndim] elements from one to the next; NULL: rows one behind another, as in C */
+    int64_t        count;
+    size_t         bytes;       /* count elements' */
+    const void    *data;        /* at any byte, aligned or not; NULL: a type we only know by name */
 } nn_file_tensor;
+/* F32, F16, BF16, F64 as float [count], in row-major order; other types are BASE_UNSUPPORTED. */
+SERIN_API base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_error *e);
+/* The elements as they are, in row-major order: out [bytes]. data is not NULL. */
+SERIN_API void        nn_file_tensor_bytes(const nn_file_tensor *f, void *out);
+
+/* A checkpoint of any kind that Serin reads, told by its content: safetensors, PyTorch's zip and legacy files, any of them in
+ * shards with an index. path: a file, a *.index.json, or a folder that holds model.safetensors, model.safetensors.index.json,
+ * pytorch_model.bin or pytorch_model.bin.index.json; the first of these counts. The names of fairseq's models become Hugging
+ * Face's. Nothing in a file is executed. What is refused: docs/store.md. Files stay mapped until close. */
+typedef struct nn_archive nn_archive;
+SERIN_API nn_archive *nn_archive_open(const char *path, base_error *e);
+SERIN_API void nn_archive_close(nn_archive *a);
+SERIN_API int  nn_archive_count(const nn_archive *a);
+SERIN_API const nn_file_tensor *nn_archive_at(const nn_archive *a, int i);      /* names rising */
+SERIN_API const nn_file_tensor *nn_archive_find(const nn_archive *a, const char *name);     /* NULL: absent */
+SERIN_API const char *nn_archive_meta(const nn_archive *a, const char *key);    /* safetensors' __metadata__; NULL: absent */
+SERIN_API const char *nn_archive_format(const nn_archive *a);                   /* "PyTorch zip, sharded" */
+SERIN_API int         nn_archive_files(const nn_archive *a);
+SERIN_API const char *nn_archive_file(const nn_archive *a, int i);
 
 /* safetensors, checked as libnn/store/safetensors.c says. Open keeps the file mapped until close. */
 typedef struct nn_safetensors nn_safetensors;
@@ -349,8 +369,6 @@ SERIN_API const char *nn_safetensors_meta(const nn_safetensors *s, const char *k
 typedef struct nn_meta { const char *key, *value; } nn_meta;
 SERIN_API int            nn_safetensors_meta_count(const nn_safetensors *s);
 SERIN_API const nn_meta *nn_safetensors_meta_at(const nn_safetensors *s, int i);        /* by key, rising */
-/* Converts F32, F16, BF16, F64 to float [count]; other types are BASE_UNSUPPORTED. */
-SERIN_API base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_error *e);
 
 /* Writing: tensors in any order, data NULL where there are no elements; the file appears whole or not at all. Names and
  * texts are UTF-8. BASE_VALUE: a name or key appears twice; BASE_IO: too little space, or the system refuses. */
@@ -364,12 +382,23 @@ typedef struct nn_save_tensor {
 SERIN_API base_status nn_safetensors_save(const char *path, const nn_save_tensor *tensors, int n, const nn_meta *meta,
     int n_meta, base_error *e);
 
-/* Parameters to and from safetensors by name; the spellings of published checkpoints are understood: "hubert." or
- * "bert." in front or not, PyTorch's weight norm old and new, gamma and beta. Load wants every parameter unless
- * `partial`; BASE_MISSING, BASE_SHAPE, BASE_UNSUPPORTED (an integer dtype) or BASE_VALUE (NaN, Inf) name the tensor and
- * both shapes, and no parameter has changed then. Tensors that no parameter asks for are ignored. */
+/* Parameters to safetensors, under their names. */
 SERIN_API base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *meta, int n_meta, base_error *e);
-SERIN_API base_status nn_params_load(nn_params *p, const char *path, bool partial, base_error *e);
+
+/* How a file's tensors and the parameters fit. */
+typedef struct nn_load {
+    const char *only;       /* set by the caller: the parameters whose names begin so; NULL: all */
+    bool allow_missing;     /* set by the caller: parameters that the file lacks keep their values */
+    int  loaded, missing, mismatched;   /* parameters */
+    int  zeroed;            /* biases of convolutions that fairseq's files lack: 0 */
+    int  unexpected;        /* tensors that no parameter asks for; no error */
+    char text[1000];        /* all of it in a sentence that names the first ones of each kind */
+} nn_load;
+/* Parameters from a checkpoint (nn_archive_open), by name. The spellings of published ones are understood: "hubert.",
+ * "wav2vec2.", "bert." in front or not; PyTorch's weight norm old, new, and multiplied out; gamma and beta. l may be NULL.
+ * BASE_MISSING, BASE_SHAPE, BASE_UNSUPPORTED (an integer dtype): the message is l's text; BASE_VALUE: a NaN or Inf, named by
+ * tensor and element. No parameter has changed then. */
+SERIN_API base_status nn_params_load(nn_params *p, const char *path, nn_load *l, base_error *e);
 
 /* A training checkpoint: parameters, moments, average, counters and texts (seed, data position, configuration hash, label
  * names) in one safetensors file with checksums. The directory is the caller's alone (base_lock). */

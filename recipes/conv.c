@@ -20,7 +20,6 @@ static base_status load(ser_conv *c, const char *dir, base_error *e)
     ser_model_config config;
     ser_names none = { 0 };
     base_status status = ser_folder_read_config(dir, &config, e);
-    char *path;
 
     if (status)
         return status;
@@ -30,10 +29,7 @@ static base_status load(ser_conv *c, const char *dir, base_error *e)
     config.encoder.mask = (nn_mask_options){ 0 };
     if (!(c->model = ser_model_new(&config, &none, true, e)))
         return e->status;
-    if (!(path = base_path_join(dir, "model.safetensors")))
-        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-    status = nn_params_load(c->model->params, path, false, e);
-    free(path);
+    status = nn_params_load(c->model->params, dir, NULL, e);
     if (status || !(c->front = ser_front_new(&config.front, c->model, e)))
         return e->status;
     c->hash = ser_front_hash(c->front);

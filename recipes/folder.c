@@ -1,12 +1,14 @@
 /* A model's folder: Hugging Face's config.json and preprocessor_config.json with a few keys of ours, labels.json,
  * vocab.json and model.safetensors. The weights carry the labels, the vocabulary's hash and the configuration's, so a file from
- * another folder is refused. */
+ * another folder is refused. Where a folder is read, one file of weights may be named instead; the rest lies beside it. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "recipes/json.h"
 #include "recipes/ser.h"
 
@@ -26,14 +28,22 @@ static void folder_free(folder *f)
     free(f->weights);
 }
 
-static base_status folder_name(folder *f, const char *dir, base_error *e)
+static base_status folder_name(folder *f, const char *path, base_error *e)
 {
+    const char *slash = strrchr(path, '/');
+    struct stat s;
+    bool is_file = !stat(path, &s) && S_ISREG(s.st_mode);
+    char *dir = is_file ? strndup(path, slash ? (size_t)(slash + 1 - path) : 0) : strdup(path);
+
+    if (!dir)
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
     *f = (folder){ base_path_join(dir, "config.json"), base_path_join(dir, "preprocessor_config.json"),
         base_path_join(dir, "labels.json"), base_path_join(dir, "vocab.json"), base_path_join(dir, "model.safetensors") };
+    free(dir);
     if (f->config && f->preprocessor && f->labels && f->vocab && f->weights)
         return BASE_OK;
     folder_free(f);
-    return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -253,10 +263,10 @@ static base_status read_ours(const char *path, ser_model_config *out, base_error
     return e->status;
 }
 
-static base_status check_meta(const nn_safetensors *s, const char *path, const char *key, const char *expected, const char *what,
+static base_status check_meta(const nn_archive *a, const char *path, const char *key, const char *expected, const char *what,
     base_error *e)
 {
-    const char *found = nn_safetensors_meta(s, key);
+    const char *found = nn_archive_meta(a, key);
 
     if (found && strcmp(found, expected) == 0)
         return BASE_OK;
@@ -266,18 +276,18 @@ static base_status check_meta(const nn_safetensors *s, const char *path, const c
 static base_status check_weights(const ser_model *m, const char *path, base_error *e)
 {
     char config[HASH_TEXT], vocab[HASH_TEXT], *labels = ser_names_text(&m->names);
-    nn_safetensors *s = NULL;
+    nn_archive *a = NULL;
 
     if (!labels)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
     else if (!hash_config(&m->config, config, e))
-        s = nn_safetensors_open(path, e);
-    if (s) {
+        a = nn_archive_open(path, e);
+    if (a) {
         hash_vocab(m->names.vocab, vocab);
-        if (!check_meta(s, path, "serin.labels", labels, "labels", e) && !check_meta(s, path, "serin.vocab", vocab, "vocabulary", e))
-            check_meta(s, path, "serin.config", config, "configuration", e);
+        if (!check_meta(a, path, "serin.labels", labels, "labels", e) && !check_meta(a, path, "serin.vocab", vocab, "vocabulary", e))
+            check_meta(a, path, "serin.config", config, "configuration", e);
     }
-    nn_safetensors_close(s);
+    nn_archive_close(a);
     free(labels);
     return e->status;
 }
@@ -298,7 +308,7 @@ ser_model *ser_model_load(const char *dir, base_error *e)
         goto done;
     }
     m = ser_model_new(&c, &names, true, e);
-    if (m && (check_weights(m, f.weights, e) || nn_params_load(m->params, f.weights, false, e))) {
+    if (m && (check_weights(m, dir, e) || nn_params_load(m->params, dir, NULL, e))) {
         ser_model_free(m);
         m = NULL;
     }
@@ -307,32 +317,15 @@ done:
     return m;
 }
 
-/* By way of parameters of an encoder alone, so that every one of them must be in the file. */
-base_status ser_model_begin_with(ser_model *m, const char *dir, base_error *e)
+base_status ser_model_begin_with(ser_model *m, const char *dir, bool allow_missing, base_error *e)
 {
-    nn_params *p = nn_params_new();
-    nn_hubert *encoder = NULL;
-    folder f;
+    nn_load l = { .only = "hubert.", .allow_missing = allow_missing };
 
-    if (folder_name(&f, dir, e)) {
-        nn_params_free(p);
+    if (nn_params_load(m->params, dir, &l, e))
         return e->status;
-    }
-    if (p) {
-        nn_params_push(p, "hubert", 0);
-        encoder = nn_hubert_new(p, &m->config.encoder);
-        nn_params_pop(p);
-    }
-    if (!encoder || nn_params_build(p, e))
-        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-    else if (!nn_params_load(p, f.weights, false, e))
-        for (int i = 0; i < nn_params_count(p); i++) {
-            const nn_param *from = nn_params_at(p, i);
-
-            memcpy(nn_params_find(m->params, from->name)->x, from->x, sizeof *from->x * (size_t)from->count);
-        }
-    nn_hubert_free(encoder);
-    nn_params_free(p);
-    folder_free(&f);
-    return e->status;
+    if (l.missing || l.zeroed)
+        base_warn("%s: %s", dir, l.text);
+    else
+        base_log("%s: %s", dir, l.text);
+    return BASE_OK;
 }

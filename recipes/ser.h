@@ -138,7 +138,8 @@ typedef struct ser_model {
 } ser_model;
 
 base_status ser_model_configure(const ser_config *c, ser_model_config *out, base_error *e);
-/* The same from the config.json and preprocessor_config.json of a folder, ours or Hugging Face's. */
+/* The same from the config.json and preprocessor_config.json of a folder, ours or Hugging Face's; or of that in which the
+ * file dir lies. */
 base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e);
 /* Takes the names over (also on failure). freeze_conv: the convolutions get no gradient. Weights are not yet drawn. */
 ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, base_error *e);
@@ -149,8 +150,9 @@ void       ser_model_free(ser_model *m);
  * and a folder of another version. */
 base_status ser_model_save(const ser_model *m, const char *dir, base_error *e);
 ser_model  *ser_model_load(const char *dir, base_error *e);
-/* The encoder's weights from a folder of ours or Hugging Face's; BASE_MISSING names one that is not there. */
-base_status ser_model_begin_with(ser_model *m, const char *dir, base_error *e);
+/* The encoder's weights from a checkpoint of any kind, ours or published (nn_archive_open), in a folder or one file; the log
+ * tells what was found. BASE_MISSING: the message names all that is not there, which then keeps what m has, if allowed. */
+base_status ser_model_begin_with(ser_model *m, const char *dir, bool allow_missing, base_error *e);
 /* Floating-point operations of one forward pass over rows of input, cols wide: 2 for each weight and row it meets. */
 double      ser_model_flop(const ser_model *m, int64_t rows, int cols);
 
@@ -311,9 +313,10 @@ base_status     ser_recogniser_flush(ser_recogniser *r, ser_complaint *complain,
 
 /* ---- hidden states: states.c ------------------------------------------------------------------------------------- */
 
-/* The encoder of a folder, Hugging Face's or ours. layer: as nn_hubert_encode's, at most the number of layers. */
+/* The encoder of a folder, published or ours, or of one file of weights with config.json beside it. layer: as
+ * nn_hubert_encode's, at most the number of layers. allow_missing: weights that are not there are 0; the log tells. */
 typedef struct ser_states ser_states;
-ser_states *ser_states_open(const char *dir, int layer, base_error *e);
+ser_states *ser_states_open(const char *dir, int layer, bool allow_missing, base_error *e);
 void        ser_states_free(ser_states *s);
 /* Of n samples at SER_RATE, which may be changed; out lives until the next call. BASE_LIMIT: too short for a frame. */
 base_status ser_states_compute(ser_states *s, float *x, int64_t n, nn_matrix *out, base_error *e);

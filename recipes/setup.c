@@ -114,7 +114,7 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
     if (!r->model)
         return e->status;
     nn_params_init(r->model->params, (uint64_t)c->seed);
-    return *c->init_model ? ser_model_begin_with(r->model, c->init_model, e) : BASE_OK;
+    return *c->init_model ? ser_model_begin_with(r->model, c->init_model, c->allow_missing, e) : BASE_OK;
 }
 
 static base_status make_optimiser(ser_run *r, base_error *e)

@@ -1,9 +1,9 @@
-/* Hidden states of one utterance after another, from any folder with config.json and model.safetensors: Hugging Face's
- * or ours. Heads are not needed and not read. */
+/* Hidden states of one utterance after another, from any folder with config.json and weights: published or ours. Heads
+ * are not needed and not read. */
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "base/file.h"
+#include "base/log.h"
 #include "recipes/ser.h"
 
 struct ser_states {
@@ -13,28 +13,30 @@ struct ser_states {
     int        layer;
 };
 
-static base_status load(ser_states *s, const char *dir, base_error *e)
+static base_status load(ser_states *s, const char *dir, bool allow_missing, base_error *e)
 {
+    nn_load l = { .allow_missing = allow_missing };
     ser_model_config c;
     ser_names none = { 0 };
-    char *weights = base_path_join(dir, "model.safetensors");
 
-    if (!weights)
-        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-    if (!ser_folder_read_config(dir, &c, e)) {
-        c.encoder.mask = (nn_mask_options){ 0 };       /* training's: no parameter for it */
-        if (s->layer > c.encoder.encoder.layers)
-            base_fail(e, BASE_VALUE, "%s: layer %d of a model with %d; -1 to %d are possible", dir, s->layer,
-                c.encoder.encoder.layers, c.encoder.encoder.layers);
-        else if ((s->model = ser_model_new(&c, &none, true, e)) && !nn_params_load(s->model->params, weights, false, e) &&
-                 (s->front = ser_front_new(&c.front, NULL, e)))
-            s->tape = nn_tape_new(NULL, e);
-    }
-    free(weights);
+    if (ser_folder_read_config(dir, &c, e))
+        return e->status;
+    c.encoder.mask = (nn_mask_options){ 0 };       /* training's: no parameter for it */
+    if (s->layer > c.encoder.encoder.layers)
+        return base_fail(e, BASE_VALUE, "%s: layer %d of a model with %d; -1 to %d are possible", dir, s->layer,
+            c.encoder.encoder.layers, c.encoder.encoder.layers);
+    s->model = ser_model_new(&c, &none, true, e);
+    if (!s->model || nn_params_load(s->model->params, dir, &l, e))
+        return e->status;
+    if (l.missing || l.zeroed)
+        base_warn("%s: %s", dir, l.text);
+    s->front = ser_front_new(&c.front, NULL, e);
+    if (s->front)
+        s->tape = nn_tape_new(NULL, e);
     return e->status;
 }
 
-ser_states *ser_states_open(const char *dir, int layer, base_error *e)
+ser_states *ser_states_open(const char *dir, int layer, bool allow_missing, base_error *e)
 {
     ser_states *s = calloc(1, sizeof *s);
 
@@ -43,7 +45,7 @@ ser_states *ser_states_open(const char *dir, int layer, base_error *e)
         return NULL;
     }
     s->layer = layer;
-    if (!load(s, dir, e))
+    if (!load(s, dir, allow_missing, e))
         return s;
     ser_states_free(s);
     return NULL;

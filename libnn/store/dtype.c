@@ -6,6 +6,7 @@
 #include "libnn/store/store.h"
 
 #define GRAIN 65536
+#define STRIDED 512     /* elements gathered at a time */
 
 /* In the order of the reference implementation, which sorts a file's tensors from the last of these to the first. */
 static const nn_dtype_row rows[] = {
@@ -117,13 +118,60 @@ void nn_to_floats(nn_dtype d, const void *data, int64_t first, int64_t n, float 
     }
 }
 
+/* Elements first .. first + n - 1 in row-major order, wherever the strides put them. */
+static void gather(const nn_file_tensor *f, int64_t first, int64_t n, char *out)
+{
+    const size_t size = nn_dtype_size(f->dtype);
+    int64_t at[NN_FILE_MAX_DIMS], place = 0;
+
+    for (int d = f->ndim; d-- > 0; first /= f->shape[d]) {
+        at[d] = first % f->shape[d];
+        place += at[d] * f->stride[d];
+    }
+    for (int64_t i = 0; i < n; i++, out += size) {
+        memcpy(out, (const char *)f->data + (size_t)place * size, size);
+        for (int d = f->ndim; d-- > 0; at[d] = 0) {
+            place += f->stride[d];
+            if (++at[d] < f->shape[d])
+                break;
+            place -= f->shape[d] * f->stride[d];
+        }
+    }
+}
+
+void nn_file_tensor_bytes(const nn_file_tensor *f, void *out)
+{
+    if (f->stride)
+        gather(f, 0, f->count, out);
+    else if (f->bytes)
+        memcpy(out, f->data, f->bytes);
+}
+
+void nn_part_to_floats(const nn_file_tensor *f, int64_t first, int64_t n, float *out)
+{
+    char part[STRIDED * sizeof(double)];
+
+    if (!f->stride)
+        nn_to_floats(f->dtype, f->data, first, n, out);
+    for (int64_t i = 0; f->stride && i < n; i += STRIDED) {
+        int64_t m = base_min_i64(n - i, STRIDED);
+        gather(f, first + i, m, part);
+        nn_to_floats(f->dtype, part, 0, m, out + i);
+    }
+}
+
+bool nn_is_float(const nn_file_tensor *f)
+{
+    return f->dtype == NN_F32 || f->dtype == NN_F16 || f->dtype == NN_BF16 || f->dtype == NN_F64;
+}
+
 base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_error *e)
 {
-    if (f->dtype != NN_F32 && f->dtype != NN_F16 && f->dtype != NN_BF16 && f->dtype != NN_F64)
-        return base_fail(e, BASE_UNSUPPORTED, "tensor \"" NN_NAME "\": dtype %s, expected F32, F16, BF16 or F64", f->name,
-            f->dtype_text);
+    if (!nn_is_float(f))
+        return base_fail(e, BASE_UNSUPPORTED,
+            "tensor \"" NN_NAME "\": dtype " NN_NAME ", expected F32, F16, BF16 or F64", f->name, f->dtype_text);
     base_parallel_for(f->count, GRAIN, i, end)
-        nn_to_floats(f->dtype, f->data, i, end - i, out + i);
+        nn_part_to_floats(f, i, end - i, out + i);
     return BASE_OK;
 }
 

@@ -1,12 +1,18 @@
-/* Parameters to and from safetensors, by name. A file is checked as a whole before any parameter changes. */
+/* Parameters to safetensors, and from any checkpoint, by name. A file is checked as a whole before any parameter
+ * changes, and everything that does not fit is told at once. */
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/parallel.h"
 #include "libnn/store/store.h"
 
 #define CHUNK 4096
+#define GRAIN 65536
+#define TAPS 256
+#define NAMED 5         /* of each kind, in messages */
 
 base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *meta, int n_meta, base_error *e)
 {
@@ -24,109 +30,303 @@ base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *
     return status;
 }
 
-/* A name with one of its ends exchanged, looked up; NULL when the end is another or the name too long. */
-static const nn_file_tensor *find_respelled(const nn_safetensors *s, const char *prefix, const char *name, size_t length,
-    const char *suffix)
+/* ---- names ------------------------------------------------------------------------------------------------------- */
+
+typedef enum verdict { LOADED, MISSING, ZEROED, OTHER_SHAPE, OTHER_DTYPE, UNASKED } verdict;
+
+/* What a parameter's values come from. */
+typedef struct origin {
+    const nn_file_tensor *f;        /* NULL: nothing */
+    bool                  norm;     /* the norm of each tap of f, a convolution's weight that carries its weight norm */
+    verdict               verdict;
+} origin;
+
+/* What Hugging Face's classes put in front of their base model's names, or not; one kind reads the other's. */
+static const struct { const char *text; char kind; } bases[] = {
+    { "hubert.", 'w' }, { "wav2vec2.", 'w' }, { "bert.", 't' },
+};
+#define BASES (sizeof bases / sizeof *bases)
+
+static const nn_file_tensor *find_joined(const nn_archive *a, const char *base, const char *stem, size_t length,
+    const char *end)
 {
     char text[512];
-    int n = snprintf(text, sizeof text, "%s%.*s%s", prefix, (int)length, name, suffix);
+    int n = snprintf(text, sizeof text, "%s%.*s%s", base, (int)length, stem, end);
 
-    return n > 0 && (size_t)n < sizeof text ? nn_safetensors_find(s, text) : NULL;
+    return n > 0 && (size_t)n < sizeof text ? nn_archive_find(a, text) : NULL;
 }
 
-/* Hugging Face's models put their base model's name in front or not, depending on the class that was saved. */
-static const nn_file_tensor *find_with_base(const nn_safetensors *s, const char *name, size_t length, const char *suffix)
+/* stem [length] with that end, as it is, without its base model's name, or with one in front. */
+static const nn_file_tensor *find_with_base(const nn_archive *a, const char *stem, size_t length, const char *end)
 {
-    static const char *const bases[] = { "hubert.", "bert." };
-    const nn_file_tensor *f = find_respelled(s, "", name, length, suffix);
+    const nn_file_tensor *f = find_joined(a, "", stem, length, end);
+    char kind = '\0';
 
-    for (size_t i = 0; !f && i < sizeof bases / sizeof *bases; i++) {
-        size_t n = strlen(bases[i]);
-        f = n <= length && !strncmp(name, bases[i], n) ? find_respelled(s, "", name + n, length - n, suffix)
-                                                      : find_respelled(s, bases[i], name, length, suffix);
+    for (size_t i = 0; !kind && i < BASES; i++) {
+        size_t n = strlen(bases[i].text);
+        if (n <= length && !strncmp(stem, bases[i].text, n)) {
+            kind = bases[i].kind;
+            stem += n;
+            length -= n;
+        }
     }
+    if (!f && kind)
+        f = find_joined(a, "", stem, length, end);
+    for (size_t i = 0; !f && i < BASES; i++)
+        if (!kind || kind == bases[i].kind)
+            f = find_joined(a, bases[i].text, stem, length, end);
     return f;
 }
 
-/* A parameter under the spellings that published checkpoints use: PyTorch's new weight norm, TensorFlow's layer norm. */
-static const nn_file_tensor *find_parameter(const nn_safetensors *s, const char *name)
+/* Published spellings: PyTorch's old and new weight norm, one multiplied out, TensorFlow's layer norm. */
+static origin find_origin(const nn_archive *a, const char *name)
 {
-    static const struct { const char *ours, *theirs; } ends[] = {
-        { ".weight_g", ".parametrizations.weight.original0" },
-        { ".weight_v", ".parametrizations.weight.original1" },
-        { "LayerNorm.weight", "LayerNorm.gamma" },
-        { "LayerNorm.bias", "LayerNorm.beta" },
+    static const struct { const char *ours, *theirs; bool fused, norm; } ends[] = {
+        { "", "", false, false },
+        { ".weight_g", ".parametrizations.weight.original0", false, false },
+        { ".weight_v", ".parametrizations.weight.original1", false, false },
+        { ".weight_v", ".weight", true, false },
+        { ".weight_g", ".weight", true, true },
+        { "LayerNorm.weight", "LayerNorm.gamma", false, false },
+        { "LayerNorm.bias", "LayerNorm.beta", false, false },
     };
     size_t length = strlen(name);
-    const nn_file_tensor *f = find_with_base(s, name, length, "");
 
-    for (size_t i = 0; !f && i < sizeof ends / sizeof *ends; i++) {
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         size_t n = strlen(ends[i].ours);
-        if (n < length && !strcmp(name + length - n, ends[i].ours))
-            f = find_with_base(s, name, length - n, ends[i].theirs);
+        if (n >= length || strcmp(name + length - n, ends[i].ours))
+            continue;
+        const nn_file_tensor *f = find_with_base(a, name, length - n, ends[i].theirs);
+        if (f && (!ends[i].fused || f->ndim == 3))
+            return (origin){ .f = f, .norm = ends[i].norm };
     }
-    return f;
+    return (origin){ NULL };
+}
+
+/* Hugging Face's large models have biases in their convolutions, which fairseq's, of which they were made, do not. */
+static bool may_be_zero(const char *name)
+{
+    const char *block = strstr(name, "feature_extractor.conv_layers."), *end = strrchr(name, '.');
+
+    return block && end - name > 5 && !strcmp(end - 5, ".conv.bias");
+}
+
+/* ---- does it fit? ------------------------------------------------------------------------------------------------ */
+
+static verdict judge(const nn_param *q, origin o)
+{
+    if (!o.f)
+        return may_be_zero(q->name) ? ZEROED : MISSING;
+    if (o.norm ? o.f->shape[2] != q->count
+               : o.f->ndim != q->ndim || memcmp(o.f->shape, q->shape, (size_t)q->ndim * sizeof *q->shape))
+        return OTHER_SHAPE;
+    return nn_is_float(o.f) ? LOADED : OTHER_DTYPE;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t)((const origin *)a)->f, y = (uintptr_t)((const origin *)b)->f;
+
+    return (x > y) - (x < y);
+}
+
+/* Tables of numbers that transformers once saved beside the weights. */
+static bool is_buffer(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return !strcmp(dot ? dot + 1 : name, "position_ids");
+}
+
+/* ---- what is told ------------------------------------------------------------------------------------------------ */
+
+static void BASE_PRINTF(2, 3) say(nn_load *l, const char *format, ...)
+{
+    size_t n = strlen(l->text);
+    va_list a;
+
+    va_start(a, format);
+    vsnprintf(l->text + n, sizeof l->text - n, format, a);
+    va_end(a);
+}
+
+/* "; 7 missing: "; k counts those named. */
+static void say_kind(nn_load *l, int k, int n, const char *kind)
+{
+    if (k == 0)
+        say(l, "; %d %s:", n, kind);
+    if (k < NAMED)
+        say(l, "%s ", k ? "," : "");
+    else if (k == NAMED)
+        say(l, ", …");
+}
+
+static void say_missing(nn_load *l, const nn_params *p, const origin *from, verdict v, int n, const char *kind)
+{
+    for (int i = 0, k = 0; i < nn_params_count(p); i++) {
+        const nn_param *q = nn_params_at(p, i);
+        if (from[i].verdict != v)
+            continue;
+        say_kind(l, k, n, kind);
+        if (k++ < NAMED)
+            say(l, "\"%s\" %s", q->name, nn_shape_print(q->ndim, q->shape).s);
+    }
+}
+
+static void say_mismatched(nn_load *l, const nn_params *p, const origin *from)
+{
+    for (int i = 0, k = 0; i < nn_params_count(p); i++) {
+        const nn_param *q = nn_params_at(p, i);
+        const nn_file_tensor *f = from[i].f;
+        if (from[i].verdict != OTHER_SHAPE && from[i].verdict != OTHER_DTYPE)
+            continue;
+        say_kind(l, k, l->mismatched, "of another kind");
+        if (k++ >= NAMED)
+            continue;
+        if (from[i].verdict == OTHER_SHAPE)
+            say(l, "\"" NN_NAME "\" is %s, expected %s", f->name, nn_shape_print(f->ndim, f->shape).s,
+                nn_shape_print(q->ndim, q->shape).s);
+        else
+            say(l, "\"" NN_NAME "\" is " NN_NAME ", expected F32, F16, BF16 or F64", f->name, f->dtype_text);
+    }
+}
+
+/* used [n]: the origins, by address. */
+static void count_unexpected(nn_load *l, const nn_archive *a, const origin *used, int n)
+{
+    for (int i = 0; i < nn_archive_count(a); i++) {
+        const nn_file_tensor *f = nn_archive_at(a, i);
+        if (is_buffer(f->name) || (n && bsearch(&(origin){ .f = f }, used, (size_t)n, sizeof *used, by_address)))
+            continue;
+        if (l->unexpected == 0)
+            say(l, "; unexpected:");
+        if (l->unexpected < NAMED)
+            say(l, "%s \"" NN_NAME "\"", l->unexpected ? "," : "", f->name);
+        l->unexpected++;
+    }
+    if (l->unexpected > NAMED)
+        say(l, ", … (%d)", l->unexpected);
+}
+
+/* from [count of p] receives what each parameter is loaded from. */
+static base_status match(const nn_params *p, const nn_archive *a, origin *from, nn_load *l, base_error *e)
+{
+    int n = nn_params_count(p), count[UNASKED + 1] = { 0 };
+    origin *used = malloc(((size_t)n + 1) * sizeof *used);
+
+    if (!used)
+        return base_fail(e, BASE_NO_MEMORY, "no memory for %d parameters", n);
+    for (int i = 0; i < n; i++) {
+        const nn_param *q = nn_params_at(p, i);
+        bool asked = !l->only || !strncmp(q->name, l->only, strlen(l->only));
+        from[i] = asked ? find_origin(a, q->name) : (origin){ NULL };
+        from[i].verdict = asked ? judge(q, from[i]) : UNASKED;
+        count[from[i].verdict]++;
+        used[i] = from[i];
+    }
+    *l = (nn_load){ .only = l->only, .allow_missing = l->allow_missing, .loaded = count[LOADED],
+        .missing = count[MISSING], .zeroed = count[ZEROED], .mismatched = count[OTHER_SHAPE] + count[OTHER_DTYPE] };
+    say(l, "%d of %d parameters found", l->loaded, n - count[UNASKED]);
+    say_missing(l, p, from, MISSING, l->missing, "missing");
+    say_mismatched(l, p, from);
+    say_missing(l, p, from, ZEROED, l->zeroed, "taken as 0");
+    qsort(used, (size_t)n, sizeof *used, by_address);
+    count_unexpected(l, a, used, n);
+    free(used);
+    bool lacking = l->missing && !l->allow_missing;
+    return !lacking && !l->mismatched ? BASE_OK
+        : base_fail(e, lacking ? BASE_MISSING : count[OTHER_SHAPE] ? BASE_SHAPE : BASE_UNSUPPORTED, "%s", l->text);
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+/* The first element of first .. end - 1 that is no number; end: there is none. */
+static int64_t find_bad(const nn_file_tensor *f, int64_t first, int64_t end, float *value)
+{
+    float x[CHUNK];
+
+    for (int64_t i = first; i < end; i += CHUNK) {
+        int64_t n = base_min_i64(end - i, CHUNK);
+        bool finite = true;
+        nn_part_to_floats(f, i, n, x);
+        for (int64_t k = 0; k < n; k++)
+            finite &= fabsf(x[k]) < INFINITY;
+        for (int64_t k = 0; !finite && k < n; k++)
+            if (!isfinite(x[k])) {
+                *value = x[k];
+                return i + k;
+            }
+    }
+    return end;
 }
 
 static base_status check_finite(const nn_file_tensor *f, base_error *e)
 {
+    bool finite = true;
+    float value = 0;
+
+    base_parallel_for(f->count, GRAIN, i, end)
+        if (find_bad(f, i, end, &(float){ 0 }) < end)
+            __atomic_store_n(&finite, false, __ATOMIC_RELAXED);
+    if (finite)
+        return BASE_OK;
+    int64_t at = find_bad(f, 0, f->count, &value);
+    return base_fail(e, BASE_VALUE, "tensor \"" NN_NAME "\": element %lld is %g", f->name, (long long)at,
+        (double)value);
+}
+
+/* g of weight norm: g[k] = sqrt(sum over o, i of w[o][i][k]^2), so that g v / |v| = w for v = w. */
+static void compute_norm(const nn_file_tensor *f, float *g)
+{
+    double sum[TAPS];
     float x[CHUNK];
 
-    for (int64_t i = 0; i < f->count; i += CHUNK) {
-        int64_t n = f->count - i < CHUNK ? f->count - i : CHUNK;
-        bool finite = true;
-        nn_to_floats(f->dtype, f->data, i, n, x);
-        for (int64_t k = 0; k < n; k++)
-            finite &= fabsf(x[k]) < INFINITY;
-        for (int64_t k = 0; !finite && k < n; k++)
-            if (!isfinite(x[k]))
-                return base_fail(e, BASE_VALUE, "tensor \"" NN_NAME "\": element %lld is %g", f->name, (long long)(i + k),
-                    (double)x[k]);
+    for (int64_t k = 0; k < f->shape[2]; k += TAPS) {
+        int64_t n = base_min_i64(f->shape[2] - k, TAPS);
+        memset(sum, 0, sizeof sum);
+        for (int64_t i = 0; i < f->count; i += CHUNK) {
+            int64_t m = base_min_i64(f->count - i, CHUNK);
+            nn_part_to_floats(f, i, m, x);
+            for (int64_t j = 0, tap; j < m; j++)
+                if ((tap = (i + j) % f->shape[2] - k) >= 0 && tap < n)
+                    sum[tap] += (double)x[j] * (double)x[j];
+        }
+        for (int64_t j = 0; j < n; j++)
+            g[k + j] = (float)sqrt(sum[j]);
     }
-    return BASE_OK;
 }
 
-static base_status check_tensor(const nn_file_tensor *f, const nn_param *q, base_error *e)
+static base_status take_values(const nn_params *p, const origin *from, base_error *e)
 {
-    if (f->ndim != q->ndim || memcmp(f->shape, q->shape, (size_t)f->ndim * sizeof *f->shape))
-        return base_fail(e, BASE_SHAPE, "tensor \"" NN_NAME "\": shape %s, expected %s", f->name,
-            nn_shape_print(f->ndim, f->shape).s, nn_shape_print(q->ndim, q->shape).s);
-    if (f->dtype != NN_F32 && f->dtype != NN_F16 && f->dtype != NN_BF16 && f->dtype != NN_F64)
-        return nn_file_tensor_floats(f, NULL, e);       /* which refuses */
-    return check_finite(f, e);
-}
+    base_status status = BASE_OK;
 
-/* found [count] receives each parameter's tensor, NULL where a partial file has none. */
-static base_status match(const nn_params *p, const nn_safetensors *s, bool partial, const nn_file_tensor **found,
-    base_error *e)
-{
-    for (int i = 0; i < nn_params_count(p); i++) {
+    for (int i = 0; !status && i < nn_params_count(p); i++)
+        if (from[i].f)
+            status = check_finite(from[i].f, e);
+    for (int i = 0; !status && i < nn_params_count(p); i++) {
         const nn_param *q = nn_params_at(p, i);
-        found[i] = find_parameter(s, q->name);
-        if (!found[i] && !partial)
-            return base_fail(e, BASE_MISSING, "no tensor \"%s\" of shape %s", q->name, nn_shape_print(q->ndim, q->shape).s);
-        base_status status = found[i] ? check_tensor(found[i], q, e) : BASE_OK;
-        if (status)
-            return status;
+        if (from[i].norm)
+            compute_norm(from[i].f, q->x);
+        else if (from[i].f)
+            nn_file_tensor_floats(from[i].f, q->x, NULL);
+        else if (from[i].verdict == ZEROED)
+            memset(q->x, 0, (size_t)q->count * sizeof *q->x);
     }
-    return BASE_OK;
+    return status;
 }
 
-base_status nn_params_load(nn_params *p, const char *path, bool partial, base_error *e)
+base_status nn_params_load(nn_params *p, const char *path, nn_load *l, base_error *e)
 {
     base_error why = BASE_ERROR_INIT;
-    nn_safetensors *s = nn_safetensors_open(path, &why);
-    int n = nn_params_count(p);
-    const nn_file_tensor **found = s ? calloc((size_t)n + 1, sizeof *found) : NULL;
+    nn_archive *a = nn_archive_open(path, &why);
+    origin *from = a ? calloc((size_t)nn_params_count(p) + 1, sizeof *from) : NULL;
+    nn_load own = { 0 };
 
-    if (s && !found)
+    if (a && !from)
         base_fail(&why, BASE_NO_MEMORY, "%s: out of memory", path);
-    else if (s && match(p, s, partial, found, &why))
-        base_fail_in(&why, "%s", path);
-    for (int i = 0; !why.status && i < n; i++)
-        if (found[i])
-            nn_file_tensor_floats(found[i], nn_params_at(p, i)->x, NULL);
-    free(found);
-    nn_safetensors_close(s);
+    else if (a && (match(p, a, from, l ? l : &own, &why) || take_values(p, from, &why)))
+        base_fail_in(&why, "%s", nn_archive_files(a) == 1 ? nn_archive_file(a, 0) : path);
+    free(from);
+    nn_archive_close(a);
     return why.status ? base_fail(e, why.status, "%s", why.text) : BASE_OK;
 }

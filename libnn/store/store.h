@@ -18,8 +18,11 @@ typedef struct nn_dtype_row {
 const nn_dtype_row *nn_dtype_find(const char *name);    /* NULL: no such dtype */
 int nn_dtype_rank(nn_dtype d);                          /* place in the order in which a file's tensors are sorted */
 
-/* Elements first .. first + n - 1 of data, which need not be aligned, as floats. Any dtype but OTHER. */
+/* Elements first .. first + n - 1 of data, which need not be aligned, as floats; of f in row-major order. Any dtype but
+ * OTHER. */
 void nn_to_floats(nn_dtype d, const void *data, int64_t first, int64_t n, float *out);
+void nn_part_to_floats(const nn_file_tensor *f, int64_t first, int64_t n, float *out);
+bool nn_is_float(const nn_file_tensor *f);              /* a type of which weights are made */
 
 int nn_meta_compare(const void *a, const void *b);      /* two nn_meta by key, for qsort and bsearch */
 

@@ -4,10 +4,11 @@
 #include "recipes/ser.h"
 
 static const char usage[] =
-    "Hidden states of an encoder, HuBERT's from Hugging Face or one of serin-train's: a row for each frame of each sound.\n"
+    "Hidden states of an encoder, a published HuBERT's or one of serin-train's: a row for each frame of each sound. The model\n"
+    "is a folder with config.json and weights, or one file of weights beside config.json: safetensors or PyTorch's.\n"
     "Layer 0 is the first layer's input, N the output of layer N, -1 the last, with the final norm of models that have one.\n"
     "Sounds are resampled and normalised as the folder's preprocessor_config.json says.\n"
-    "Usage: serin-states [options] <model-dir> <wav-rspecifier> <matrix-wspecifier>\n"
+    "Usage: serin-states [options] <model> <wav-rspecifier> <matrix-wspecifier>\n"
     "e.g.:  serin-states --layer=9 hubert-base-ls960 scp:data/wav.scp ark,scp:exp/states.ark,exp/states.scp\n";
 
 /* Sounds that fail are told and left out; an error in *e means that writing failed. */
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
     base_error e = BASE_ERROR_INIT;
     const char *segments = "";
     long done = 0, failed = 0;
+    bool allow_missing = false;
     int layer = -1;
     ser_states *s = NULL;
     au_reader *r = NULL;
@@ -55,12 +57,13 @@ int main(int argc, char **argv)
 
     read.min_samples = 1;       /* what is too short has no frame */
     base_option_int(po, "layer", &layer, -1, 1000, "0: the first layer's input; -1: the last, normed");
+    base_option_bool(po, "allow-missing", &allow_missing, "weights that the model lacks are 0; else it is refused");
     base_option_text(po, "segments", &segments, "cut these utterances from the recordings");
     base_option_float(po, "max-dur", &read.max_seconds, 0.01, 1e6, "longer sounds are refused, seconds");
     base_option_bool(po, "no-pipes", &read.no_pipes, "refuse commands in wav.scp");
     base_options_parse(po, argc, argv, 3, 3);
     if ((r = au_reader_open(base_options_argument(po, 1), *segments ? segments : NULL, &read, &e)) &&
-        (s = ser_states_open(base_options_argument(po, 0), layer, &e)) &&
+        (s = ser_states_open(base_options_argument(po, 0), layer, allow_missing, &e)) &&
         (w = nn_table_create(base_options_argument(po, 2), &e)))
         done = write_all(s, r, w, &failed, &e);
     if (w && done && !e.status)

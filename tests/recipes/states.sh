@@ -24,6 +24,8 @@ tap_is "a row for 20 samples, a column for each of the model's" "$(shape a last.
 tap_ok "a layer below" serin-states --layer=1 "$model" scp:wav.scp ark,t:first.ark
 tap_is "has as many" "$(shape a first.ark)" "79 20"
 tap_ok "is another" bash -c '! cmp -s last.ark first.ark'
+tap_ok "a single file of weights" serin-states "$model/model.safetensors" scp:wav.scp ark,t:file.ark
+tap_ok "beside its config.json is the folder" cmp last.ark file.ark
 tap_ok "binary, with an index" serin-states "$model" scp:wav.scp ark,scp:last.bin,last.scp
 tap_is "names every sound" "$(cut -d ' ' -f 1 last.scp | paste -sd ' ')" "a b"
 printf 'a a.wav\nc c.wav\nd absent.wav\n' > wav.scp
@@ -39,6 +41,10 @@ head -c 1000 "$model/model.safetensors" > cut/model.safetensors
 tap_refuses "half a model" "cut/model.safetensors" serin-states cut scp:wav.scp ark:none.ark
 sed 's/"hidden_size": 20/"hidden_size": 24/' "$model/config.json" > cut/config.json
 cp "$model/model.safetensors" cut
-tap_refuses "a model of another shape" "shape [20, 10], expected [24, 10]" serin-states cut scp:wav.scp ark:none.ark
+tap_refuses "a model of another shape" 'feature_projection.projection.weight" is [20, 10], expected [24, 10]' serin-states cut scp:wav.scp ark:none.ark
+sed 's/"num_hidden_layers": 2/"num_hidden_layers": 3/' "$model/config.json" > cut/config.json
+tap_refuses "a model with a layer less" '16 missing: "hubert.encoder.layers.2.' serin-states cut scp:wav.scp ark:none.ark
+tap_ok "unless that is allowed" serin-states --allow-missing cut scp:wav.scp ark:some.ark
+tap_has "and told" .err '16 missing: "hubert.encoder.layers.2.'
 tap_is "nothing is left" "$(echo none*)" "none*"
 tap_done

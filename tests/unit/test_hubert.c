@@ -41,7 +41,7 @@ static model open_model(const char *variant, const char *frozen, bool logmel)
     if (frozen)
         nn_params_freeze(m.params, frozen);
     ck_assert_msg(!nn_params_build(m.params, &e), "%s", e.text);
-    ck_assert_msg(!nn_params_load(m.params, parity_path(variant, "model.safetensors"), false, &e), "%s", e.text);
+    ck_assert_msg(!nn_params_load(m.params, parity_path(variant, "model.safetensors"), NULL, &e), "%s", e.text);
     m.reference = parity_open(variant);
     m.tape = nn_tape_new(NULL, &e);
     ck_assert_msg(m.tape != NULL, "%s", e.text);

@@ -65,7 +65,7 @@ static base_status try_load(base_error *e)
     return e->status;
 }
 
-static base_status try_begin_with(base_error *e) { return ser_model_begin_with(model, files_path("folder"), e); }
+static base_status try_begin_with(base_error *e) { return ser_model_begin_with(model, files_path("folder"), false, e); }
 
 /* Not the forward pass: OpenBLAS does not look at what malloc gives it. */
 static base_status try_batch(base_error *e)

@@ -62,7 +62,7 @@ START_TEST(states_are_those_of_transformers)
         const int64_t *begin = nn_safetensors_find(reference, "wave_begin")->data;
         float x[2000];
         int64_t row = 0;
-        ser_states *s = ser_states_open(dir, layer, &e);
+        ser_states *s = ser_states_open(dir, layer, false, &e);
         ck_assert_msg(s != NULL, "%s", e.text);
         for (int u = 0; u < 2; u++) {
             int64_t n = begin[u + 1] - begin[u], rows = u ? states->shape[0] - row : (((n - 10) / 5 + 1 - 3) / 2 + 1 - 2) / 2 + 1;
@@ -84,7 +84,7 @@ START_TEST(the_preprocessor_is_honoured)
     double difference = 0.0;
     float x[2][800], first[20];
     nn_matrix m;
-    ser_states *s = ser_states_open(folder_with("hubert-layer", preprocessors[_i]), 0, &e);
+    ser_states *s = ser_states_open(folder_with("hubert-layer", preprocessors[_i]), 0, false, &e);
 
     ck_assert_msg(s != NULL, "%s", e.text);
     for (int i = 0; i < 800; i++) {
@@ -109,19 +109,19 @@ START_TEST(what_cannot_be_is_refused)
     float x[20] = { 0 };
     nn_matrix m;
 
-    ck_assert_ptr_null(ser_states_open(dir, 3, &e));
+    ck_assert_ptr_null(ser_states_open(dir, 3, false, &e));
     ck_assert_int_eq(e.status, BASE_VALUE);
     ck_assert_ptr_nonnull(strstr(e.text, "layer 3 of a model with 2"));
     e.status = BASE_OK;
-    ser_states *s = ser_states_open(dir, 2, &e);
+    ser_states *s = ser_states_open(dir, 2, false, &e);
     ck_assert_msg(s != NULL, "%s", e.text);
     ck_assert_int_eq(ser_states_compute(s, x, 20, &m, &e), BASE_LIMIT);
     ser_states_free(s);
-    ck_assert_ptr_null(ser_states_open(files_path("absent"), 0, &why));
+    ck_assert_ptr_null(ser_states_open(files_path("absent"), 0, false, &why));
     ck_assert_int_eq(why.status, BASE_MISSING);
     folder_with("hubert-layer", "{\"sampling_rate\": 8000}");
     why.status = BASE_OK;
-    ck_assert_ptr_null(ser_states_open(dir, 0, &why));
+    ck_assert_ptr_null(ser_states_open(dir, 0, false, &why));
     ck_assert_int_eq(why.status, BASE_UNSUPPORTED);
 }
 END_TEST

@@ -52,6 +52,19 @@ static base_status try_safetensors_open(base_error *e)
     return e->status;
 }
 
+static base_status open_archive(const char *name, base_error *e)
+{
+    char path[700];
+
+    snprintf(path, sizeof path, "%s/tests/parity/torch/%s", source, name);
+    nn_archive_close(nn_archive_open(path, e));
+    return e->status;
+}
+
+static base_status try_archive_zip(base_error *e) { return open_archive("zip.bin", e); }
+static base_status try_archive_index(base_error *e) { return open_archive("sharded/pytorch_model.bin.index.json", e); }
+static base_status try_archive_legacy(base_error *e) { return open_archive("fairseq-ctc.pt", e); }
+
 static base_status try_safetensors_save(base_error *e)
 {
     static const float x[2] = { 1, 2 };
@@ -65,7 +78,7 @@ static base_status try_safetensors_save(base_error *e)
 static nn_params *params;
 
 static base_status try_params_save(base_error *e) { return nn_params_save(params, in_folder("p"), NULL, 0, e); }
-static base_status try_params_load(base_error *e) { return nn_params_load(params, in_folder("model"), false, e); }
+static base_status try_params_load(base_error *e) { return nn_params_load(params, in_folder("model"), NULL, e); }
 
 static base_status try_adam_and_average(base_error *e)
 {
@@ -169,12 +182,18 @@ static base_status try_decode(base_error *e)
     return e->status;
 }
 
-static const struct { const char *name; base_status (*run)(base_error *e); bool writes; } tries[] = {
-    { "safetensors_open", try_safetensors_open, false }, { "safetensors_save", try_safetensors_save, true },
-    { "params_save", try_params_save, true }, { "params_load", try_params_load, false },
-    { "adam_and_average", try_adam_and_average, false }, { "checkpoint_save", try_checkpoint_save, true },
-    { "checkpoint_load", try_checkpoint_load, false }, { "npy", try_npy, true }, { "table_read", try_table_read, false },
-    { "table_write", try_table_write, true }, { "decode", try_decode, false },
+static const struct {
+    const char *name;
+    base_status (*run)(base_error *e);
+    enum { READS, WRITES, READS_JSON } kind;    /* without memory jansson misreads: only leaks are looked for */
+} tries[] = {
+    { "safetensors_open", try_safetensors_open, READS }, { "safetensors_save", try_safetensors_save, WRITES },
+    { "archive_zip", try_archive_zip, READS }, { "archive_legacy", try_archive_legacy, READS },
+    { "archive_index", try_archive_index, READS_JSON },
+    { "params_save", try_params_save, WRITES }, { "params_load", try_params_load, READS },
+    { "adam_and_average", try_adam_and_average, READS }, { "checkpoint_save", try_checkpoint_save, WRITES },
+    { "checkpoint_load", try_checkpoint_load, READS }, { "npy", try_npy, WRITES }, { "table_read", try_table_read, READS },
+    { "table_write", try_table_write, WRITES }, { "decode", try_decode, READS },
 };
 #define TRIES (int)(sizeof tries / sizeof *tries)
 
@@ -241,8 +260,8 @@ START_TEST(memory)
         ck_assert_msg(malloc_live == before, "%s: failure of allocation %d: %ld blocks lost", tries[_i].name, n,
             malloc_live - before);
         /* A failure that costs nothing may pass; one that is told is told as what it is. */
-        ck_assert_msg(status == BASE_OK || ((status == BASE_NO_MEMORY || status == BASE_VALUE) && strstr(e.text, "memory")),
-            "%s: failure of allocation %d: %d %s", tries[_i].name, n, status, e.text);
+        ck_assert_msg(status == BASE_OK || ((status == BASE_NO_MEMORY || status == BASE_VALUE) && strstr(e.text, "memory")) ||
+            tries[_i].kind == READS_JSON, "%s: failure of allocation %d: %d %s", tries[_i].name, n, status, e.text);
         ck_assert(!done || status == BASE_OK);
         ck_assert_int_eq(count_temporary(folder) + count_temporary(in_folder("run")), 0);
         ck_assert_int_lt(n, 3000);
@@ -258,7 +277,7 @@ START_TEST(disk)
 {
     bool done = false;
 
-    if (!tries[_i].writes)
+    if (tries[_i].kind != WRITES)
         return;
     set_up();
     for (int n = 0; !done; n++) {
