@@ -185,6 +185,11 @@ SERIN_API int           tx_wordpiece_find(const tx_wordpiece *w, const char *tok
 SERIN_API base_status tx_wordpiece_encode(const tx_wordpiece *w, const char *text, size_t size, bool special, tx_labels *out,
     base_error *e);
 
+/* A vocabulary for texts [n], written as vocab.txt: special tokens, every character alone and inside a word ("##a"), then the
+ * words of two characters and more that occur `least` times, the most frequent first. Lower case, without accents. */
+SERIN_API base_status tx_wordpiece_build(const tx_table *texts, int least, const char *path, base_error *e);
+SERIN_API base_status tx_wordpiece_write(const tx_wordpiece *w, const char *path, base_error *e);    /* as vocab.txt */
+
 /* ---- alignment and error rates --------------------------------------------------------------------------------- */
 
 /* Costs of correct, substitution, insertion, deletion, and which of equals is taken.

@@ -168,6 +168,8 @@ static base_status add_word(const tx_wordpiece *w, const char *s, int n, int cha
     int first = out->n, length = 0;
     base_status status = BASE_OK;
 
+    if (w->word)
+        return w->word(w->data, s, n, e);
     for (int at = 0; at < n && !status; at += length) {
         int id = characters > w->most_characters ? -1 : longest(w, s + at, n - at, at > 0, &length);
         if (id < 0) {

@@ -17,6 +17,9 @@ struct tx_wordpiece {
     int   *special, n_special;  /* tokens cut out of raw text */
     bool   clean, lower, strip_accents, split_ideographs;
     int    most_characters;     /* of a word; longer ones are unknown */
+    /* NULL, or takes the words in place of cutting them into pieces: tx_wordpiece_build has no pieces yet. */
+    base_status (*word)(void *data, const char *s, int n, base_error *e);
+    void  *data;
 };
 
 /* hash[k] for k in 0 .. n: of the first k bytes of s, as a word's beginning or (inside) with "##" in front. */

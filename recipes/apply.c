@@ -5,22 +5,27 @@
 #include "recipes/score.h"
 #include "recipes/ser.h"
 
-/* Class probabilities and log probabilities of characters of one batch; false: the tape has an error. */
+/* Class probabilities and log probabilities of characters of one batch. */
 typedef struct answers { nn_tensor *posterior[SER_TASKS], *log_probs; } answers;
 
-static bool ask(nn_tape *t, const ser_model *m, const ser_batch *b, answers *a)
+static base_status ask(nn_tape *t, const ser_model *m, ser_batch *b, answers *a, base_error *e)
 {
     ser_outputs o;
 
     *a = (answers){ 0 };
     nn_tape_begin(t, NN_INFER, 0);
     ser_forward(t, m, b, &o);
+    if (o.error.status)
+        return base_fail(e, o.error.status, "%s", o.error.text);
     if (m->lm_head.w)
         a->log_probs = nn_log_softmax(t, o.ctc);
     for (int k = 0; k < SER_TASKS; k++)
         if (m->head[k].out.w)
             a->posterior[k] = nn_softmax(t, o.task[k]);
-    return !nn_tape_error(t);
+    if (nn_tape_error(t))
+        return base_fail(e, nn_tape_error(t)->status, "utterances \"%s\" to \"%s\": %s", b->utt[0]->key, b->utt[b->n - 1]->key,
+            nn_tape_error(t)->text);
+    return BASE_OK;
 }
 
 static int arg_max(const float *x, int n)
@@ -63,7 +68,7 @@ static base_status check(const ser_model *m, const ser_utterance *u, const ser_r
 base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t first, const ser_features *f,
     double seconds, ser_sink *sink, void *data, base_error *e)
 {
-    ser_batch b = { 0 };
+    ser_batch b = { .words = m->config.words };
     ser_plan p;
     ser_result r;
     answers a;
@@ -73,9 +78,8 @@ base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t
         status = ser_batch_reserve(&b, d, first, f, &p, e);
     for (int64_t i = 0; !status && i < p.batches; i++) {
         status = ser_batch_fill(&b, m, d, first, f, p.item + p.batch[i], p.batch[i + 1] - p.batch[i], NULL, e);
-        if (!status && !ask(t, m, &b, &a))
-            status = base_fail(e, nn_tape_error(t)->status, "utterances \"%s\" to \"%s\": %s", b.utt[0]->key,
-                b.utt[b.n - 1]->key, nn_tape_error(t)->text);
+        if (!status)
+            status = ask(t, m, &b, &a, e);
         for (int u = 0; u < b.n && !status; u++) {
             result_of(&a, u, &r);
             status = check(m, b.utt[u], &r, e);

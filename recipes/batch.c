@@ -150,20 +150,26 @@ base_status ser_batch_reserve(ser_batch *b, const ser_data *d, int64_t first, co
 
     b->cols = f->cols;
     for (int64_t i = 0; i < p->batches; i++) {
-        int64_t rows = 0, ctc = 0;
+        int64_t rows = 0, ctc = 0, pieces = 0;
 
         for (int64_t j = p->batch[i]; j < p->batch[i + 1]; j++) {
             rows += f->rows[p->item[j].utt * f->variants + p->item[j].variant];
             ctc += d->utt[first + p->item[j].utt].ctc.n;
+            pieces += d->utt[first + p->item[j].utt].pieces.n;
         }
         b->most_rows = base_max_i64(b->most_rows, rows);
         b->most_ctc = base_max_i64(b->most_ctc, ctc);
+        b->most_pieces = base_max_i64(b->most_pieces, pieces);
         b->most = (int)base_max_i64(b->most, p->batch[i + 1] - p->batch[i]);
     }
     b->x = grow(b->x, sizeof *b->x * (size_t)b->most_rows * (size_t)b->cols, &ok);
     b->begin = grow(b->begin, sizeof *b->begin * ((size_t)b->most + 1), &ok);
     b->ctc = grow(b->ctc, sizeof *b->ctc * (size_t)b->most_ctc, &ok);
     b->ctc_begin = grow(b->ctc_begin, sizeof *b->ctc_begin * ((size_t)b->most + 1), &ok);
+    b->piece = grow(b->piece, sizeof *b->piece * (size_t)b->most_pieces, &ok);
+    b->piece_begin = grow(b->piece_begin, sizeof *b->piece_begin * ((size_t)b->most + 1), &ok);
+    b->heard_begin = grow(b->heard_begin, sizeof *b->heard_begin * ((size_t)b->most + 1), &ok);
+    b->same = grow(b->same, sizeof *b->same * (size_t)b->most, &ok);
     b->utt = grow(b->utt, sizeof *b->utt * (size_t)b->most, &ok);
     for (int t = 0; t < SER_TASKS; t++)
         b->label[t] = grow(b->label[t], sizeof *b->label[t] * (size_t)b->most, &ok);
@@ -177,6 +183,11 @@ void ser_batch_free(ser_batch *b)
     free(b->ctc);
     free(b->ctc_begin);
     free(b->utt);
+    free(b->piece);
+    free(b->piece_begin);
+    free(b->heard);
+    free(b->heard_begin);
+    free(b->same);
     for (int t = 0; t < SER_TASKS; t++)
         free(b->label[t]);
     *b = (ser_batch){ 0 };
@@ -237,7 +248,7 @@ base_status ser_batch_fill(ser_batch *b, const ser_model *m, const ser_data *d, 
     assert(n <= b->most);
     b->n = (int)n;
     b->seconds = 0;
-    b->begin[0] = b->ctc_begin[0] = 0;
+    b->begin[0] = b->ctc_begin[0] = b->piece_begin[0] = 0;
     for (int i = 0; i < b->n; i++) {
         const ser_utterance *u = &d->utt[first + item[i].utt];
         int64_t at = item[i].utt * f->variants + item[i].variant, rows = f->rows[at];
@@ -254,7 +265,11 @@ base_status ser_batch_fill(ser_batch *b, const ser_model *m, const ser_data *d, 
         for (int t = 0; t < SER_TASKS; t++)
             b->label[t][i] = u->label[t];
         b->utt[i] = u;
+        if (m->bert)
+            ser_words_fill(b, m, i, a);
         b->seconds += f->seconds[at];
     }
+    if (b->contrast)
+        ser_words_same(b);
     return BASE_OK;
 }

@@ -112,6 +112,21 @@ base_status ser_config_check(const ser_config *c, base_error *e)
         return base_fail(e, BASE_VALUE, "width=%d is not a multiple of heads=%d", c->width, c->heads);
     if (own_sizes && c->width % c->pos_groups)
         return base_fail(e, BASE_VALUE, "width=%d is not a multiple of pos-groups=%d", c->width, c->pos_groups);
+    if (c->stage == 2 && !*c->init_model)
+        return base_fail(e, BASE_VALUE, "stage=2 needs init-model, the folder of the first stage");
+    if (c->stage == 2 && c->lambda_ctc > 0)
+        return base_fail(e, BASE_VALUE, "stage=2 does not train CTC: set lambda-ctc=0; the words are those of init-model");
+    if (c->stage == 2 && *c->init_bert)
+        return base_fail(e, BASE_VALUE, "stage=2 takes BERT from init-model, not from init-bert=%s", c->init_bert);
+    if (ser_is(c->input, "text") && c->lambda_ctc > 0)
+        return base_fail(e, BASE_VALUE, "input=text has no speech to write down: set lambda-ctc=0");
+    if (ser_is(c->input, "text") && !ser_is(c->train_text, "ref") && !ser_is(c->train_text, "noisy"))
+        return base_fail(e, BASE_VALUE, "input=text and train-text=asr: without speech there is nothing to write down");
+    if (ser_is(c->input, "both") && c->lambda_ctc == 0 && c->stage == 1 &&
+        (ser_is(c->train_text, "asr") || ser_is(c->test_text, "asr") || c->lambda_cl > 0))
+        return base_fail(e, BASE_VALUE, "BERT is to read what CTC writes down, but lambda-ctc=0: set it, or test-text=ref");
+    if (c->lambda_cl > 0 && !ser_is(c->input, "both"))
+        return base_fail(e, BASE_VALUE, "lambda-cl=%g needs input=both", c->lambda_cl);
     if (*c->dev_dir && *c->dev_speakers)
         return base_fail(e, BASE_VALUE, "dev-dir=%s and dev-speakers=%s: give one of them", c->dev_dir, c->dev_speakers);
     if (ser_is(c->select, "best") && !*c->dev_dir && !*c->dev_speakers)

@@ -27,7 +27,8 @@ static base_status load(ser_conv *c, const char *dir, base_error *e)
         return base_fail(e, BASE_UNSUPPORTED, "%s: its encoder hears log-mel energies and has no convolutions", dir);
     config.encoder.encoder.layers = 0;
     config.encoder.mask = (nn_mask_options){ 0 };
-    if (!(c->model = ser_model_new(&config, &none, true, e)))
+    config.input = SER_SPEECH;
+    if (!(c->model = ser_model_new(&config, &none, true, false, e)))
         return e->status;
     status = nn_params_load(c->model->params, dir, NULL, e);
     if (status || !(c->front = ser_front_new(&config.front, c->model, e)))

@@ -119,6 +119,7 @@ void ser_data_free(ser_data *d)
     for (int64_t i = 0; d->utt && i < d->n; i++) {
         free(d->utt[i].text);
         tx_labels_free(&d->utt[i].ctc);
+        tx_labels_free(&d->utt[i].pieces);
     }
     free(d->utt);
     if (!d->borrows) {
@@ -168,6 +169,19 @@ static tx_vocab *build_vocabulary(const ser_data *d, base_error *e)
     return v;
 }
 
+/* In the second stage the words are written down by the first one's CTC. */
+static base_status open_first_vocabulary(const ser_config *c, ser_names *out, base_error *e)
+{
+    char *path = base_path_join(c->init_model, "vocab.json");
+
+    if (!path)
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->init_model);
+    if (base_exists(path))
+        out->vocab = tx_vocab_read(path, NULL, e);
+    free(path);
+    return e->status;
+}
+
 base_status ser_data_names(const ser_data *d, const ser_config *c, ser_names *out, base_error *e)
 {
     *out = (ser_names){ 0 };
@@ -182,8 +196,17 @@ base_status ser_data_names(const ser_data *d, const ser_config *c, ser_names *ou
         out->vocab = *c->vocabulary ? tx_vocab_read(c->vocabulary, NULL, e) : build_vocabulary(d, e);
         if (!out->vocab)
             goto fail;
+    } else if (c->stage == 2 && open_first_vocabulary(c, out, e)) {
+        goto fail;
     }
-    return BASE_OK;
+    if (ser_is(c->input, "speech"))
+        return BASE_OK;
+    if (!d->text.path) {
+        base_fail(e, BASE_MISSING, "%s/text: missing; give the texts, or set input=speech", d->dir);
+        goto fail;
+    }
+    if (!ser_open_pieces(c, out, e))
+        return BASE_OK;
 fail:
     ser_names_free(out);
     return e->status;
@@ -233,6 +256,8 @@ base_status ser_data_bind(ser_data *d, const ser_names *names, base_error *e)
             return e->status;
         if (names->vocab && d->utt[i].text && bind_text(d, &d->utt[i], names->vocab, e))
             return e->status;
+        if (names->pieces && d->utt[i].text && ser_words_encode(names->pieces, d->utt[i].text, &d->utt[i].pieces, e))
+            return base_fail_in(e, "%s/text: utterance \"%s\"", d->dir, d->utt[i].key);
     }
     return BASE_OK;
 }

@@ -84,6 +84,14 @@ static json_t *config_json(const ser_model_config *c)
         "vocab_size", h->vocab_size, "pad_token_id", h->pad_id,
         "serin", "version", FOLDER_VERSION, "head_hidden", c->head_hidden);
 
+    if (j && (n->adapter || n->lora) &&
+        (json_object_set_new(j, "serin_adapter_dim", json_integer(n->adapter)) ||
+            json_object_set_new(j, "serin_adapter_attention", json_boolean(n->adapter_attention)) ||
+            json_object_set_new(j, "serin_adapter_gelu", json_boolean(n->adapter_gelu)) ||
+            json_object_set_new(j, "serin_lora_rank", json_integer(n->lora)))) {
+        json_decref(j);
+        return NULL;
+    }
     if (j && h->mel_bins &&
         (json_object_set_new(j, "serin_front_end", json_string("logmel")) ||
             json_object_set_new(j, "mel_bins", json_integer(h->mel_bins)) ||
@@ -124,8 +132,7 @@ static void hash_vocab(const tx_vocab *v, char out[HASH_TEXT])
     snprintf(out, HASH_TEXT, "%016" PRIx64, h);
 }
 
-/* Frees j. */
-static base_status write_json(json_t *j, const char *path, base_error *e)
+base_status ser_json_write(json_t *j, const char *path, base_error *e)
 {
     base_out o;
     bool ok;
@@ -175,13 +182,15 @@ base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
             { "serin.labels", labels } };
 
         hash_vocab(m->names.vocab, vocab);
-        status = write_json(config_json(&m->config), f.config, e);
+        status = ser_json_write(config_json(&m->config), f.config, e);
         if (!status)
-            status = write_json(preprocessor_json(&m->config), f.preprocessor, e);
+            status = ser_json_write(preprocessor_json(&m->config), f.preprocessor, e);
         if (!status)
             status = write_text(labels, f.labels, e);
         if (!status && m->names.vocab)
             status = tx_vocab_write(m->names.vocab, f.vocab, e);
+        if (!status)
+            status = ser_language_save(m, dir, e);
         if (!status)
             status = nn_params_save(m->params, f.weights, meta, sizeof meta / sizeof *meta, e);
     }
@@ -239,6 +248,7 @@ base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_
         out->front.conv = out->encoder.mel_bins == 0;
         out->front.bins = out->encoder.mel_bins;
         out->front.stack = out->encoder.mel_stack;
+        ser_language_read(dir, out, e);
     }
     folder_free(&f);
     return e->status;
@@ -307,7 +317,11 @@ ser_model *ser_model_load(const char *dir, base_error *e)
         ser_names_free(&names);
         goto done;
     }
-    m = ser_model_new(&c, &names, true, e);
+    if (c.input != SER_SPEECH && ser_language_pieces(dir, &names, e)) {
+        ser_names_free(&names);
+        goto done;
+    }
+    m = ser_model_new(&c, &names, true, false, e);
     if (m && (check_weights(m, dir, e) || nn_params_load(m->params, dir, NULL, e))) {
         ser_model_free(m);
         m = NULL;
@@ -317,9 +331,10 @@ done:
     return m;
 }
 
-base_status ser_model_begin_with(ser_model *m, const char *dir, bool allow_missing, base_error *e)
+base_status ser_model_begin_with(ser_model *m, const char *dir, bool all, bool allow_missing, base_error *e)
 {
-    nn_load l = { .only = "hubert.", .allow_missing = allow_missing };
+    const nn_encoder_config *c = &m->config.encoder.encoder;
+    nn_load l = { .only = all ? NULL : "hubert.", .allow_missing = allow_missing || all || c->adapter || c->lora };
 
     if (nn_params_load(m->params, dir, &l, e))
         return e->status;

@@ -1,5 +1,5 @@
-/* The model: HuBERT's encoder hears, a CTC head reads its states, and heads for emotion, gender and style read their
- * mean. Eq. 1 and 5 of the paper. */
+/* The model: HuBERT's encoder hears, a CTC head writes down what it hears, BERT reads that or the text, a fusion weighs
+ * both, and heads for emotion, gender and style read the result. Eq. 1 to 17 of the paper, without the corrector. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +51,9 @@ base_status ser_model_configure(const ser_config *c, ser_model_config *out, base
         if (ser_folder_read_config(c->init_model, out, e))
             return e->status;
         out->head_hidden = c->head_hidden;
-        return BASE_OK;
+        ser_configure_adapters(c, &out->encoder.encoder);
+        ser_configure_adapters(c, &out->bert.encoder);
+        return c->stage == 2 ? BASE_OK : ser_configure_language(c, out, e);
     }
     if (!*c->model_config)
         configure_encoder(c, &out->encoder);
@@ -62,6 +64,10 @@ base_status ser_model_configure(const ser_config *c, ser_model_config *out, base
     out->front.stack = out->encoder.mel_stack;
     out->front.cmvn = ser_is(c->cmvn, "none") ? SER_CMVN_NONE : ser_is(c->cmvn, "utterance") ? SER_CMVN_UTTERANCE
                                                                                              : SER_CMVN_GLOBAL;
+    if (ser_configure_language(c, out, e))
+        return e->status;
+    ser_configure_adapters(c, &out->encoder.encoder);
+    ser_configure_adapters(c, &out->bert.encoder);
     return BASE_OK;
 }
 
@@ -91,10 +97,26 @@ static ser_head new_head(nn_params *p, const char *name, int in, int hidden, int
     return h;
 }
 
+/* BERT and the fusion; returns the columns of what the heads read. */
+static int declare_language(ser_model *m)
+{
+    if (m->config.input == SER_SPEECH)
+        return m->config.encoder.encoder.width;
+    nn_params_push(m->params, "bert", 0);
+    m->bert = nn_bert_new(m->params, &m->config.bert, false);
+    nn_params_pop(m->params);
+    if (m->config.input == SER_TEXT)
+        return m->config.bert.encoder.width;
+    nn_params_push(m->params, "fusion", 0);
+    m->fusion = nn_fusion_new(m->params, &m->config.fusion);
+    nn_params_pop(m->params);
+    return m->config.fusion.width;
+}
+
 static void declare(ser_model *m, bool freeze_conv)
 {
     const nn_encoder_config *c = &m->config.encoder.encoder;
-    int cols = m->config.front.bins * m->config.front.stack;
+    int cols = m->config.front.bins * m->config.front.stack, read;
 
     if (m->config.front.cmvn == SER_CMVN_GLOBAL && !m->config.front.conv) {
         m->mean = nn_params_add(m->params, (nn_init){ NN_INIT_ZERO, 0 }, "front.mean", 1, (int64_t[]){ cols });
@@ -105,15 +127,16 @@ static void declare(ser_model *m, bool freeze_conv)
     nn_params_pop(m->params);
     if (m->names.vocab)
         m->lm_head = new_linear(m->params, "lm_head", c->width, tx_vocab_size(m->names.vocab), c->init);
+    read = declare_language(m);
     for (int t = 0; t < SER_TASKS; t++)
         if (m->names.task[t].n)
-            m->head[t] = new_head(m->params, ser_task_name[t], c->width, m->config.head_hidden, m->names.task[t].n, c->init);
+            m->head[t] = new_head(m->params, ser_task_name[t], read, m->config.head_hidden, m->names.task[t].n, c->init);
     nn_params_freeze(m->params, "front.");
     if (freeze_conv)
         nn_params_freeze(m->params, "hubert.feature_extractor.");
 }
 
-ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, base_error *e)
+ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, bool second_stage, base_error *e)
 {
     ser_model *m = calloc(1, sizeof *m);
 
@@ -124,6 +147,8 @@ ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freez
             m->config.encoder.vocab_size = tx_vocab_size(names->vocab);
             m->config.encoder.pad_id = tx_vocab_blank(names->vocab);
         }
+        if (names->pieces)
+            m->config.bert.vocab_size = tx_wordpiece_size(names->pieces);
         *names = (ser_names){ 0 };
         m->params = nn_params_new();
     }
@@ -134,7 +159,19 @@ ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freez
         return NULL;
     }
     declare(m, freeze_conv);
-    if (!m->encoder || nn_params_build(m->params, e)) {
+    if (!m->encoder || (m->config.input != SER_SPEECH && !m->bert) || (m->config.input == SER_BOTH && !m->fusion)) {
+        base_fail(e, BASE_NO_MEMORY, "model: out of memory");
+        ser_model_free(m);
+        return NULL;
+    }
+    if (second_stage) {
+        nn_params_freeze(m->params, "hubert.");
+        nn_params_freeze(m->params, "bert.");
+        nn_params_freeze(m->params, "lm_head.");
+        nn_params_thaw(m->params, "adapter.");
+        nn_params_thaw(m->params, ".lora.");
+    }
+    if (nn_params_build(m->params, e)) {
         base_fail(e, BASE_NO_MEMORY, "model: out of memory");
         ser_model_free(m);
         return NULL;
@@ -147,6 +184,8 @@ void ser_model_free(ser_model *m)
     if (!m)
         return;
     nn_hubert_free(m->encoder);
+    nn_bert_free(m->bert);
+    nn_fusion_free(m->fusion);
     nn_params_free(m->params);
     ser_names_free(&m->names);
     free(m);
@@ -164,24 +203,53 @@ static nn_tensor *head_forward(nn_tape *t, const ser_head *h, nn_tensor *x, floa
     return linear(t, &h->out, x);
 }
 
-void ser_forward(nn_tape *t, const ser_model *m, const ser_batch *b, ser_outputs *o)
+static void listen(nn_tape *t, const ser_model *m, const ser_batch *b, ser_outputs *o)
 {
-    float dropout = m->config.encoder.final_dropout;
     nn_tensor *x = nn_input_wrap(t, b->x, b->begin[b->n], b->cols, b->n, b->begin);
 
-    *o = (ser_outputs){ 0 };
     nn_scope_push(t, "hubert", 0);
     if (m->config.front.conv && b->cols == 1)
         x = nn_hubert_features(t, m->encoder, x);
     o->states = nn_hubert_encode(t, m->encoder, x, -1);
     nn_scope_pop(t);
     if (m->lm_head.w)
-        o->ctc = linear(t, &m->lm_head, nn_dropout(t, o->states, dropout, "lm_head.dropout"));
-    o->pooled = nn_mean_pool(t, o->states);
+        o->ctc = linear(t, &m->lm_head, nn_dropout(t, o->states, m->config.encoder.final_dropout, "lm_head.dropout"));
+}
+
+/* BERT's states of the texts, or of what is heard. */
+static nn_tensor *read(nn_tape *t, const ser_model *m, ser_batch *b, bool heard, ser_outputs *o)
+{
+    nn_tensor *x = heard ? nn_log_softmax(t, o->ctc) : NULL;
+
+    if (o->error.status || (heard && !x) || (heard && ser_words_hear(b, m, x, &o->error)))
+        return NULL;
+    nn_scope_push(t, heard ? "bert.heard" : "bert", 0);
+    x = nn_bert_encode(t, m->bert, nn_bert_embed(t, m->bert, heard ? b->heard : b->piece, NULL, b->n,
+        heard ? b->heard_begin : b->piece_begin), -1);
+    nn_scope_pop(t);
+    o->text[heard] = nn_mean_pool(t, x);
+    return x;
+}
+
+void ser_forward(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o)
+{
+    float dropout = m->config.encoder.final_dropout;
+    bool heard = b->words == SER_ASR;
+    nn_tensor *words = NULL;
+
+    *o = (ser_outputs){ .error = BASE_ERROR_INIT };
+    if (m->config.input != SER_TEXT)
+        listen(t, m, b, o);
+    if (m->bert)
+        words = read(t, m, b, heard, o);
+    if (m->bert && b->contrast)
+        read(t, m, b, !heard, o);
+    o->fused = m->fusion ? nn_fusion_apply(t, m->fusion, o->states, words, o->gates) : m->bert ? o->text[heard]
+                                                                                           : nn_mean_pool(t, o->states);
     for (int k = 0; k < SER_TASKS; k++)
         if (m->head[k].out.w) {
             nn_scope_push(t, ser_task_name[k], 0);
-            o->task[k] = head_forward(t, &m->head[k], o->pooled, dropout);
+            o->task[k] = head_forward(t, &m->head[k], o->fused, dropout);
             nn_scope_pop(t);
         }
 }
@@ -226,6 +294,11 @@ void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outp
     if (o->ctc && w->ctc > 0) {
         l->ctc = ctc_loss(t, m, b, o->ctc, w);
         l->total = add_weighted(t, l->total, l->ctc, w->ctc);
+    }
+    if (o->text[0] && o->text[1] && w->contrast > 0) {
+        l->contrast = nn_scale(t, nn_contrastive_loss(t, o->text[0], o->text[1], (float)w->temperature, b->same),
+            (float)(b->n / w->ctc_total));
+        l->total = add_weighted(t, l->total, l->contrast, w->contrast);
     }
 }
 

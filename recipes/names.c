@@ -67,6 +67,7 @@ void ser_names_free(ser_names *n)
         free(n->task[t].name);
     }
     tx_vocab_free(n->vocab);
+    tx_wordpiece_free(n->pieces);
     *n = (ser_names){ 0 };
 }
 

@@ -58,6 +58,7 @@ typedef struct ser_labels {
 typedef struct ser_names {
     ser_labels task[SER_TASKS];
     tx_vocab  *vocab;       /* NULL: the model has no CTC */
+    tx_wordpiece *pieces;   /* NULL: the model reads no words */
 } ser_names;
 
 int  ser_labels_find(const ser_labels *l, const char *name);     /* -1: absent */
@@ -77,6 +78,7 @@ typedef struct ser_utterance {
     int64_t     source;             /* number in the reader */
     int         label[SER_TASKS];   /* NN_IGNORE: unlabelled, or the model has no such task */
     tx_labels   ctc;                /* characters, empty without text */
+    tx_labels   pieces;             /* of the text, for BERT; empty without text */
 } ser_utterance;
 
 /* wav.scp [segments] [text] [utt2spk] [utt2emo] [utt2gender] [utt2style]; every table that is there must have the keys
@@ -118,10 +120,18 @@ typedef struct ser_front_config {
 
 /* ---- the model: model.c, folder.c -------------------------------------------------------------------------------- */
 
+typedef enum ser_input { SER_SPEECH, SER_TEXT, SER_BOTH } ser_input;      /* what the heads read */
+typedef enum ser_words { SER_REF, SER_NOISY, SER_ASR } ser_words;         /* what BERT reads */
+bool ser_words_of(const char *name, ser_words *w);
+
 typedef struct ser_model_config {
     nn_hubert_config encoder;
     ser_front_config front;
     int              head_hidden;   /* columns of the heads' hidden layer; 0: none */
+    ser_input        input;
+    ser_words        words;         /* when recognising */
+    nn_bert_config   bert;          /* of SER_TEXT and SER_BOTH */
+    nn_fusion_config fusion;        /* of SER_BOTH */
 } ser_model_config;
 
 typedef struct ser_linear { nn_tensor *w, *b; } ser_linear;
@@ -132,17 +142,29 @@ typedef struct ser_model {
     ser_names        names;
     nn_params       *params;
     nn_hubert       *encoder;       /* "hubert.": names are Hugging Face's */
+    nn_bert         *bert;          /* "bert."; NULL: none */
+    nn_fusion       *fusion;        /* "fusion."; NULL: none */
+    int              beam;          /* of the CTC decoder whose words BERT reads; 0 and 1: greedy */
     ser_linear       lm_head;       /* CTC; w NULL: the model has none */
     ser_head         head[SER_TASKS];
     nn_tensor       *mean, *scale;  /* [1][cols] of the input, subtracted and multiplied; NULL: not normalised */
 } ser_model;
 
+/* language.c: the half about words. pieces go into names; read leaves a speech model alone. */
+void        ser_configure_adapters(const ser_config *c, nn_encoder_config *n);
+base_status ser_configure_language(const ser_config *c, ser_model_config *out, base_error *e);
+base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e);
+base_status ser_language_save(const ser_model *m, const char *dir, base_error *e);
+base_status ser_language_read(const char *dir, ser_model_config *out, base_error *e);
+base_status ser_language_pieces(const char *dir, ser_names *names, base_error *e);
+
 base_status ser_model_configure(const ser_config *c, ser_model_config *out, base_error *e);
 /* The same from the config.json and preprocessor_config.json of a folder, ours or Hugging Face's; or of that in which the
  * file dir lies. */
 base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e);
-/* Takes the names over (also on failure). freeze_conv: the convolutions get no gradient. Weights are not yet drawn. */
-ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, base_error *e);
+/* Takes the names over (also on failure). freeze_conv: the convolutions get no gradient;
+ * second_stage: the encoders and the CTC head get none, but for adapters. Weights are not yet drawn. */
+ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, bool second_stage, base_error *e);
 void       ser_model_free(ser_model *m);
 
 /* A folder: config.json (Hugging Face's keys and "serin"), preprocessor_config.json, labels.json, vocab.json,
@@ -152,7 +174,8 @@ base_status ser_model_save(const ser_model *m, const char *dir, base_error *e);
 ser_model  *ser_model_load(const char *dir, base_error *e);
 /* The encoder's weights from a checkpoint of any kind, ours or published (nn_archive_open), in a folder or one file; the log
  * tells what was found. BASE_MISSING: the message names all that is not there, which then keeps what m has, if allowed. */
-base_status ser_model_begin_with(ser_model *m, const char *dir, bool allow_missing, base_error *e);
+/* With --stage=2 all weights, but for adapters and heads that are new. */
+base_status ser_model_begin_with(ser_model *m, const char *dir, bool all, bool allow_missing, base_error *e);
 /* Floating-point operations of one forward pass over rows of input, cols wide: 2 for each weight and row it meets. */
 double      ser_model_flop(const ser_model *m, int64_t rows, int cols);
 
@@ -215,6 +238,7 @@ typedef struct ser_augment {
     double gain_db;
     int    bin_masks, bin_width, time_masks, time_width;
     uint64_t seed, step;
+    double text_noise;
 } ser_augment;
 
 typedef struct ser_batch {
@@ -226,6 +250,13 @@ typedef struct ser_batch {
     int64_t  *ctc_begin;            /* [n + 1] */
     const ser_utterance **utt;      /* [n] */
     double    seconds;
+    ser_words words;                /* what BERT is to read; set before the batch is filled */
+    bool      contrast;             /* BERT reads both the text and what is heard */
+    int      *piece;                /* of the texts */
+    int64_t  *piece_begin;          /* [n + 1] */
+    int      *heard;                /* of what CTC writes down */
+    int64_t  *heard_begin, heard_room, most_pieces;
+    int      *same;                 /* [n] the first utterance with the same text */
     int64_t   most_rows, most_ctc;  /* room in x and ctc */
     int       most;                 /* room for utterances */
 } ser_batch;
@@ -245,15 +276,28 @@ base_status ser_batch_fill(ser_batch *b, const ser_model *m, const ser_data *d, 
 typedef struct ser_outputs {
     nn_tensor *states;              /* [frames][width] */
     nn_tensor *ctc;                 /* [frames][vocabulary] logits; NULL: no such part */
-    nn_tensor *pooled;              /* [n][width] mean of the states */
+    nn_tensor *text[2];             /* [n][BERT's width] mean of the states of the text, of what is heard; NULL: not read */
+    nn_tensor *gates[2];            /* [frames], [pieces][width] of the temporal fusions; NULL: none */
+    nn_tensor *fused;               /* [n][width] what the heads read */
     nn_tensor *task[SER_TASKS];     /* [n][labels] logits; NULL: no such part */
+    base_error error;               /* of decoding what is heard; the tape has its own */
 } ser_outputs;
-void ser_forward(nn_tape *t, const ser_model *m, const ser_batch *b, ser_outputs *o);
+void ser_forward(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o);
+
+/* ---- what BERT reads: words.c ------------------------------------------------------------------------------------ */
+
+base_status ser_words_encode(const tx_wordpiece *w, const char *text, tx_labels *out, base_error *e);
+/* Pieces of utterance i of the batch, behind those of i - 1. */
+void        ser_words_fill(ser_batch *b, const ser_model *m, int i, const ser_augment *a);
+/* Pieces of what the CTC decoder finds in log_probs [frames][vocabulary]. */
+base_status ser_words_hear(ser_batch *b, const ser_model *m, const nn_tensor *log_probs, base_error *e);
+void        ser_words_same(ser_batch *b);
 
 /* How the losses are summed. An update may be made of several batches, so each loss is a sum over this batch's
  * utterances divided by the weight of all utterances of the update. */
 typedef struct ser_weighting {
-    double lambda[SER_TASKS], ctc;      /* 0: that loss is not computed */
+    double lambda[SER_TASKS], ctc, contrast;    /* 0: that loss is not computed */
+    double temperature;                 /* of the contrastive loss */
     double total[SER_TASKS], ctc_total; /* of the update: weight of labelled utterances; utterances */
     const float *class_weight;          /* [emotions] or NULL */
     double label_smoothing;
@@ -261,7 +305,7 @@ typedef struct ser_weighting {
 } ser_weighting;
 
 typedef struct ser_losses {
-    nn_tensor *total, *task[SER_TASKS], *ctc;   /* [1][1], before lambda; NULL: not computed */
+    nn_tensor *total, *task[SER_TASKS], *ctc, *contrast;   /* [1][1], before lambda; NULL: not computed */
 } ser_losses;
 void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outputs *o, const ser_weighting *w, ser_losses *l);
 

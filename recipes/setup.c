@@ -101,6 +101,16 @@ static void tell_data(const ser_run *r)
 
 /* ---- model and optimiser ----------------------------------------------------------------------------------------- */
 
+static base_status load_bert(ser_model *m, const ser_config *c, base_error *e)
+{
+    nn_load l = { .only = "bert.", .allow_missing = c->allow_missing || c->adapter_dim || c->lora_rank };
+
+    if (nn_params_load(m->params, c->init_bert, &l, e))
+        return e->status;
+    base_log("%s: %s", c->init_bert, l.text);
+    return BASE_OK;
+}
+
 static base_status make_model(ser_run *r, ser_names *names, base_error *e)
 {
     const ser_config *c = r->config;
@@ -110,17 +120,19 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
         ser_names_free(names);
         return e->status;
     }
-    r->model = ser_model_new(&mc, names, c->freeze_conv, e);
+    r->model = ser_model_new(&mc, names, c->freeze_conv, c->stage == 2, e);
     if (!r->model)
         return e->status;
     nn_params_init(r->model->params, (uint64_t)c->seed);
-    return *c->init_model ? ser_model_begin_with(r->model, c->init_model, c->allow_missing, e) : BASE_OK;
+    if (*c->init_bert && load_bert(r->model, c, e))
+        return e->status;
+    return *c->init_model ? ser_model_begin_with(r->model, c->init_model, c->stage == 2, c->allow_missing, e) : BASE_OK;
 }
 
 static base_status make_optimiser(ser_run *r, base_error *e)
 {
     const ser_config *c = r->config;
-    nn_group encoder = { "hubert.", c->encoder_rate, -1 };
+    nn_group encoder[] = { { "hubert.", c->encoder_rate, -1 }, { "bert.", c->encoder_rate, -1 } };
     nn_adam_options o = NN_ADAM_DEFAULTS;
     bool known = nn_adam_kind_of(c->optimiser, &o.kind) && nn_schedule_kind_of(c->schedule, &r->schedule.kind);
 
@@ -130,8 +142,8 @@ static base_status make_optimiser(ser_run *r, base_error *e)
     o.beta2 = c->beta2;
     o.eps = c->eps;
     o.decay = c->decay;
-    o.groups = &encoder;
-    o.n_groups = 1;
+    o.groups = encoder;
+    o.n_groups = 2;
     r->adam = nn_adam_new(r->model->params, &o, e);
     return e->status;
 }
@@ -171,6 +183,10 @@ static base_status make_weighting(ser_run *r, base_error *e)
     for (int t = 0; t < SER_TASKS; t++)
         w->lambda[t] = ser_lambda(c, (ser_task)t);
     w->ctc = c->lambda_ctc;
+    w->contrast = c->lambda_cl;
+    w->temperature = c->cl_temperature;
+    ser_words_of(c->train_text, &r->batch.words);
+    r->batch.contrast = c->lambda_cl > 0;
     w->label_smoothing = c->label_smoothing;
     w->reduction = ser_is(c->ctc_reduction, "label") ? NN_CTC_MEAN : NN_CTC_MEAN_UTTERANCE;
     if (!classes || !ser_is(c->class_weights, "balanced"))

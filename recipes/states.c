@@ -22,10 +22,11 @@ static base_status load(ser_states *s, const char *dir, bool allow_missing, base
     if (ser_folder_read_config(dir, &c, e))
         return e->status;
     c.encoder.mask = (nn_mask_options){ 0 };       /* training's: no parameter for it */
+    c.input = SER_SPEECH;
     if (s->layer > c.encoder.encoder.layers)
         return base_fail(e, BASE_VALUE, "%s: layer %d of a model with %d; -1 to %d are possible", dir, s->layer,
             c.encoder.encoder.layers, c.encoder.encoder.layers);
-    s->model = ser_model_new(&c, &none, true, e);
+    s->model = ser_model_new(&c, &none, true, false, e);
     if (!s->model || nn_params_load(s->model->params, dir, &l, e))
         return e->status;
     if (l.missing || l.zeroed)

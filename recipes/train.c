@@ -34,7 +34,8 @@ static void weigh(ser_run *r, const ser_item *item, int64_t n)
 static base_status fill(ser_run *r, const ser_item *item, int64_t n, base_error *e)
 {
     const ser_config *c = r->config;
-    ser_augment a = { c->gain_db, c->bin_masks, c->bin_width, c->time_masks, c->time_width, (uint64_t)c->seed, (uint64_t)r->step };
+    ser_augment a = { c->gain_db, c->bin_masks, c->bin_width, c->time_masks, c->time_width, (uint64_t)c->seed, (uint64_t)r->step,
+        c->text_noise };
 
     return ser_batch_fill(&r->batch, r->model, r->train, 0, r->train_x, item, n, &a, e);
 }
@@ -78,6 +79,8 @@ static base_status forward_backward(ser_run *r, const ser_item *item, int64_t n,
     nn_tape_begin(r->tape, NN_TRAIN, (uint64_t)r->step * MOST_BATCHES + (uint64_t)which);
     ser_forward(r->tape, r->model, &r->batch, &o);
     ser_loss(r->tape, r->model, &r->batch, &o, &r->weighting, &l);
+    if (o.error.status)
+        return base_fail(e, o.error.status, "update %" PRId64 ": %s", r->step + 1, o.error.text);
     if (nn_tape_error(r->tape))
         return base_fail(e, nn_tape_error(r->tape)->status, "update %" PRId64 ", utterances \"%s\" and %d more: %s", r->step + 1,
             r->batch.utt[0]->key, r->batch.n - 1, nn_tape_error(r->tape)->text);

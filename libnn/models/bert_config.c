@@ -19,6 +19,7 @@ static void read_all(nn_config_reader *r, nn_bert_config *c)
     nn_config_int(r, "pad_token_id", &c->pad_id, 0, 1 << 24);
     nn_config_word(r, "hidden_act", "gelu", "gelu");
     nn_config_word(r, "position_embedding_type", "absolute", "absolute");
+    nn_config_adapters(r, n);
     nn_config_divides(r, "hidden_size", n->width, "num_attention_heads", n->heads);
 }
 

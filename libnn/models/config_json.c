@@ -118,3 +118,11 @@ void nn_config_divides(nn_config_reader *r, const char *width_key, int width, co
     if (width % n)
         base_fail(&r->error, BASE_VALUE, "%s: %s %d is no multiple of %s %d", r->path, width_key, width, key, n);
 }
+
+void nn_config_adapters(nn_config_reader *r, nn_encoder_config *c)
+{
+    nn_config_int(r, "serin_adapter_dim", &c->adapter, 0, 1 << 16);
+    nn_config_bool(r, "serin_adapter_attention", &c->adapter_attention);
+    nn_config_bool(r, "serin_adapter_gelu", &c->adapter_gelu);
+    nn_config_int(r, "serin_lora_rank", &c->lora, 0, 1 << 12);
+}

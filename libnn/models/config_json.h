@@ -30,5 +30,7 @@ void nn_config_list(nn_config_reader *r, const char *key, int *values, int *n, i
 void nn_config_refuse(nn_config_reader *r, const char *key);
 /* width must be a multiple of n: both keys' names go into the message. */
 void nn_config_divides(nn_config_reader *r, const char *width_key, int width, const char *key, int n);
+/* Our own keys of adapters and LoRA. */
+void nn_config_adapters(nn_config_reader *r, nn_encoder_config *c);
 
 #endif

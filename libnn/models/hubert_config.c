@@ -30,6 +30,7 @@ static void read_encoder(nn_config_reader *r, nn_encoder_config *c)
     nn_config_float(r, "activation_dropout", &c->activation_dropout, 0.0, 0.99);
     nn_config_float(r, "layerdrop", &c->layer_drop, 0.0, 1.0);
     nn_config_float(r, "initializer_range", &c->init, 0.0, 10.0);
+    nn_config_adapters(r, c);
     nn_config_divides(r, "hidden_size", c->width, "num_attention_heads", c->heads);
 }
 

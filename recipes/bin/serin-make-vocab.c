@@ -1,13 +1,15 @@
 /* A vocabulary of characters from a table of texts. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/options.h"
 #include "libtext/tx.h"
 
 static const char usage[] =
-    "Writes vocab.json: <pad> (the blank of CTC), <s>, </s>, <unk>, | between words, then the characters, sorted.\n"
-    "Usage: serin-make-vocab [options] <text> <vocab.json>\n"
+    "With --type=characters writes vocab.json: <pad> (the blank of CTC), <s>, </s>, <unk>, | between words, then the characters, sorted.\n"
+    "With --type=pieces writes vocab.txt for a small BERT: special tokens, characters, words.\n"
+    "Usage: serin-make-vocab [options] <text> <vocab.json|vocab.txt>\n"
     "e.g.:  serin-make-vocab --norm=upper,digits data/train/text exp/vocab.json\n";
 
 /* The texts as the training will see them. The table keeps what its entries point to; the new texts are listed in owned [n]. */
@@ -26,7 +28,8 @@ static base_status normalise(tx_table *t, const char *words, char **owned, base_
 
 int main(int argc, char **argv)
 {
-    const char *norm = "none", *path;
+    const char *norm = "none", *type = "characters", *path;
+    int least = 2;
     base_options *po = base_options_new(usage);
     base_error e = BASE_ERROR_INIT;
     char **owned = NULL;
@@ -36,13 +39,17 @@ int main(int argc, char **argv)
 
     base_option_text(po, "norm", &norm,
                      "how the texts are normalised first, as text-norm of a configuration; none: taken as they are");
+    base_option_choice(po, "type", &type, "characters|pieces", "for CTC, or for BERT");
+    base_option_int(po, "least", &least, 1, 1000000, "pieces: how often a word must occur to be one");
     base_options_parse(po, argc, argv, 2, 2);
     path = base_options_argument(po, 1);
     if (tx_table_read(&t, base_options_argument(po, 0), TX_ANY, &e) == BASE_OK) {
         owned = calloc((size_t)t.n + 1, sizeof(*owned));
         if (!owned)
             base_fail(&e, BASE_NO_MEMORY, "no memory for %lld texts", (long long)t.n);
-        else if (normalise(&t, norm, owned, &e) == BASE_OK)
+        else if (normalise(&t, norm, owned, &e) == BASE_OK && !strcmp(type, "pieces"))
+            tx_wordpiece_build(&t, least, path, &e);
+        else if (!e.status)
             v = tx_vocab_build(&t, &e);
     }
     n = t.n;

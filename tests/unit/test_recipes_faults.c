@@ -32,7 +32,7 @@ static base_status try_make(base_error *e)
     ser_model *m = NULL;
 
     if (!ser_labels_add(&names.task[SER_EMOTION], "b", e) && !ser_labels_add(&names.task[SER_EMOTION], "a", e))
-        m = ser_model_new(&c, &names, false, e);
+        m = ser_model_new(&c, &names, false, false, e);
     assert(!m == (e->status != BASE_OK));
     ser_names_free(&names);
     ser_model_free(m);
@@ -65,7 +65,7 @@ static base_status try_load(base_error *e)
     return e->status;
 }
 
-static base_status try_begin_with(base_error *e) { return ser_model_begin_with(model, files_path("folder"), false, e); }
+static base_status try_begin_with(base_error *e) { return ser_model_begin_with(model, files_path("folder"), false, false, e); }
 
 /* Not the forward pass: OpenBLAS does not look at what malloc gives it. */
 static base_status try_batch(base_error *e)

@@ -317,7 +317,7 @@ START_TEST(encoder_from_a_folder)
 
     ck_assert_int_eq(ser_model_save(m, files_path(""), &e), BASE_OK);
     nn_params_init(other->params, 99);
-    ck_assert_msg(ser_model_begin_with(other, files_path(""), false, &e) == BASE_OK, "%s", e.text);
+    ck_assert_msg(ser_model_begin_with(other, files_path(""), false, false, &e) == BASE_OK, "%s", e.text);
     for (int i = 0; i < nn_params_count(other->params); i++) {
         const nn_param *a = nn_params_at(other->params, i), *b = nn_params_find(m->params, a->name);
         bool same = memcmp(a->x, b->x, sizeof(float) * (size_t)a->count) == 0;
@@ -347,10 +347,10 @@ START_TEST(encoder_that_lacks_a_weight)
     ck_assert_int_eq(nn_safetensors_save(files_path("model.safetensors"), t, n, NULL, 0, &e), BASE_OK);
     nn_params_init(other->params, 99);
     nn_params_find(other->params, lacking)->x[0] = 17;
-    ck_assert_int_eq(ser_model_begin_with(other, files_path(""), false, &e), BASE_MISSING);
+    ck_assert_int_eq(ser_model_begin_with(other, files_path(""), false, false, &e), BASE_MISSING);
     ck_assert_ptr_nonnull(strstr(e.text, "1 missing: \"hubert.encoder.layers.1.attention.v_proj.bias\" [8]"));
     e.status = BASE_OK;
-    ck_assert_int_eq(ser_model_begin_with(other, files_path(""), true, &e), BASE_OK);
+    ck_assert_int_eq(ser_model_begin_with(other, files_path(""), false, true, &e), BASE_OK);
     ck_assert_float_eq(nn_params_find(other->params, lacking)->x[0], 17);
     ck_assert_mem_eq(nn_params_find(other->params, t[n - 1].name)->x, t[n - 1].data, sizeof(float));
     ser_model_free(m);

@@ -1,0 +1,199 @@
+/* The half of a model's folder that is about words: bert_config.json with Hugging Face's keys, vocab.txt, and fusion.json. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "recipes/json.h"
+#include "recipes/ser.h"
+
+static const char *const input_word[] = { "speech", "text", "both" }, *const words_word[] = { "ref", "noisy", "asr" };
+
+typedef struct paths { char *bert, *pieces, *fusion; } paths;
+
+static void paths_free(paths *p)
+{
+    free(p->bert);
+    free(p->pieces);
+    free(p->fusion);
+}
+
+static base_status paths_of(paths *p, const char *dir, base_error *e)
+{
+    *p = (paths){ base_path_join(dir, "bert_config.json"), base_path_join(dir, "vocab.txt"), base_path_join(dir, "fusion.json") };
+    if (p->bert && p->pieces && p->fusion)
+        return BASE_OK;
+    paths_free(p);
+    return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+}
+
+/* ---- from the keys of a configuration ---------------------------------------------------------------------------- */
+
+void ser_configure_adapters(const ser_config *c, nn_encoder_config *n)
+{
+    n->adapter = c->adapter_dim;
+    n->adapter_attention = ser_is(c->adapter_place, "attn+ffn");
+    n->adapter_gelu = ser_is(c->adapter_act, "gelu");
+    n->lora = c->lora_rank;
+}
+
+static base_status configure_bert(const ser_config *c, nn_bert_config *b, base_error *e)
+{
+    if (*c->init_bert) {
+        char *path = base_path_join(c->init_bert, "config.json");
+        base_status status = path ? nn_bert_config_read(b, path, e) : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->init_bert);
+
+        free(path);
+        return status;
+    }
+    *b = (nn_bert_config){ .encoder = { .width = c->bert_width, .layers = c->bert_layers, .heads = c->bert_heads, .inner = c->bert_inner,
+        .eps = 1e-12f, .init = (float)c->init }, .max_positions = 512, .type_vocab_size = 2 };
+    b->encoder.dropout = b->encoder.attention_dropout = (float)c->bert_dropout;
+    return b->encoder.width % b->encoder.heads
+        ? base_fail(e, BASE_VALUE, "bert-width=%d is not a multiple of bert-heads=%d", c->bert_width, c->bert_heads) : BASE_OK;
+}
+
+base_status ser_configure_language(const ser_config *c, ser_model_config *out, base_error *e)
+{
+    nn_fusion_config *f = &out->fusion;
+
+    out->input = ser_is(c->input, "speech") ? SER_SPEECH : ser_is(c->input, "text") ? SER_TEXT : SER_BOTH;
+    ser_words_of(c->test_text, &out->words);
+    if (out->input == SER_SPEECH)
+        return BASE_OK;
+    if (out->input == SER_TEXT)
+        out->words = SER_REF;
+    if (configure_bert(c, &out->bert, e))
+        return e->status;
+    *f = (nn_fusion_config){ .acoustic = out->encoder.encoder.width, .linguistic = out->bert.encoder.width,
+        .width = c->fusion_dim ? c->fusion_dim : out->bert.encoder.width, .heads = c->fusion_heads, .plain = c->fusion_plain,
+        .one_sided = ser_is(c->gate_form, "one-sided"), .sigmoid_first = ser_is(c->gate_order, "sigmoid-linear"),
+        .dropout = (float)c->bert_dropout, .attention_dropout = (float)c->bert_dropout, .eps = 1e-5f, .init = (float)c->init };
+    nn_fusion_kind_of(c->fusion, &f->kind);
+    return f->width % f->heads && out->input == SER_BOTH
+        ? base_fail(e, BASE_VALUE, "the fusion is %d wide, no multiple of fusion-heads=%d", f->width, f->heads) : BASE_OK;
+}
+
+/* The WordPieces of init-model, of init-bert, or of a file. */
+base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e)
+{
+    const char *dir = *c->init_bert ? c->init_bert : c->stage == 2 ? c->init_model : NULL;
+    char *path = *c->pieces ? strdup(c->pieces) : dir ? base_path_join(dir, "vocab.txt") : NULL;
+
+    if (!path)
+        return base_fail(e, BASE_MISSING, "input=%s needs pieces=vocab.txt (serin-make-vocab --type=pieces makes one) or init-bert",
+            c->input);
+    names->pieces = tx_wordpiece_read(path, e);
+    free(path);
+    return names->pieces ? BASE_OK : e->status;
+}
+
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
+
+static json_t *bert_json(const nn_bert_config *b)
+{
+    const nn_encoder_config *n = &b->encoder;
+
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:b, s:b, s:i}",
+        "model_type", "bert", "hidden_size", n->width, "num_hidden_layers", n->layers, "num_attention_heads", n->heads,
+        "intermediate_size", n->inner, "layer_norm_eps", (double)n->eps, "hidden_dropout_prob", (double)n->dropout,
+        "attention_probs_dropout_prob", (double)n->attention_dropout, "initializer_range", (double)n->init,
+        "vocab_size", b->vocab_size, "max_position_embeddings", b->max_positions, "type_vocab_size", b->type_vocab_size,
+        "pad_token_id", b->pad_id, "hidden_act", "gelu", "position_embedding_type", "absolute",
+        "serin_adapter_dim", n->adapter, "serin_adapter_attention", n->adapter_attention, "serin_adapter_gelu", n->adapter_gelu,
+        "serin_lora_rank", n->lora);
+}
+
+static json_t *fusion_json(const ser_model_config *c)
+{
+    const nn_fusion_config *f = &c->fusion;
+
+    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:b, s:b, s:f, s:f}", "input", input_word[c->input], "words",
+        words_word[c->words], "fusion", nn_fusion_name(f->kind), "width", f->width, "heads", f->heads, "plain", f->plain,
+        "one_sided", f->one_sided, "sigmoid_first", f->sigmoid_first, "dropout", (double)f->dropout, "init", (double)f->init);
+}
+
+base_status ser_language_save(const ser_model *m, const char *dir, base_error *e)
+{
+    paths p;
+
+    if (!m->bert)
+        return BASE_OK;
+    if (paths_of(&p, dir, e))
+        return e->status;
+    if (!ser_json_write(bert_json(&m->config.bert), p.bert, e) && !ser_json_write(fusion_json(&m->config), p.fusion, e))
+        tx_wordpiece_write(m->names.pieces, p.pieces, e);
+    paths_free(&p);
+    return e->status;
+}
+
+/* The index of a word that stands behind key; -1, with the error told, when it is another. */
+static int find_word(const json_t *j, const char *key, const char *const *words, int n, const char *path, base_error *e)
+{
+    const char *found = json_string_value(json_object_get(j, key));
+
+    for (int i = 0; i < n && found; i++)
+        if (!strcmp(found, words[i]))
+            return i;
+    base_fail(e, BASE_VALUE, "%s: \"%s\" is \"%s\"", path, key, found ? found : "(nothing)");
+    return -1;
+}
+
+static base_status parse_fusion(const json_t *j, const char *path, ser_model_config *c, base_error *e)
+{
+    nn_fusion_config *f = &c->fusion;
+    int input = find_word(j, "input", input_word, 3, path, e), words = find_word(j, "words", words_word, 3, path, e);
+    const char *kind = json_string_value(json_object_get(j, "fusion"));
+    int plain, one_sided, sigmoid_first;
+    double dropout, init;
+
+    if (e->status)
+        return e->status;
+    if (!kind || !nn_fusion_kind_of(kind, &f->kind) ||
+        json_unpack((json_t *)j, "{s:i, s:i, s:b, s:b, s:b, s:F, s:F}", "width", &f->width, "heads", &f->heads, "plain", &plain,
+            "one_sided", &one_sided, "sigmoid_first", &sigmoid_first, "dropout", &dropout, "init", &init) != 0 ||
+        f->width < 1 || f->width > 1 << 16 || f->heads < 1 || f->width % f->heads)
+        return base_fail(e, BASE_FORMAT, "%s: fusion, width, heads, plain, one_sided, sigmoid_first, dropout or init is missing or "
+            "not of its kind", path);
+    c->input = (ser_input)input;
+    c->words = (ser_words)words;
+    f->plain = plain;
+    f->one_sided = one_sided;
+    f->sigmoid_first = sigmoid_first;
+    f->dropout = f->attention_dropout = (float)dropout;
+    f->init = (float)init;
+    f->eps = 1e-5f;
+    f->acoustic = c->encoder.encoder.width;
+    f->linguistic = c->bert.encoder.width;
+    return BASE_OK;
+}
+
+base_status ser_language_read(const char *dir, ser_model_config *out, base_error *e)
+{
+    json_error_t je;
+    json_t *j;
+    paths p;
+
+    if (paths_of(&p, dir, e))
+        return e->status;
+    if (base_exists(p.fusion) && !nn_bert_config_read(&out->bert, p.bert, e)) {
+        j = json_load_file(p.fusion, JSON_REJECT_DUPLICATES, &je);
+        if (!j)
+            base_fail(e, BASE_FORMAT, "%s:%d: %s", p.fusion, je.line, je.text);
+        else
+            parse_fusion(j, p.fusion, out, e);
+        json_decref(j);
+    }
+    paths_free(&p);
+    return e->status;
+}
+
+base_status ser_language_pieces(const char *dir, ser_names *names, base_error *e)
+{
+    paths p;
+
+    if (paths_of(&p, dir, e))
+        return e->status;
+    names->pieces = tx_wordpiece_read(p.pieces, e);
+    paths_free(&p);
+    return names->pieces ? BASE_OK : e->status;
+}
