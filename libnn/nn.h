@@ -493,15 +493,15 @@ SERIN_API nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor 
 /* BERT, from the keys of Hugging Face's config.json (missing ones take BertConfig's defaults). */
 typedef struct nn_bert_config {
     nn_encoder_config encoder;
-    int vocab_size, max_positions, type_vocab_size, pad_id;
+    int  vocab_size, max_positions, type_vocab_size, pad_id;
+    bool tied;                              /* the masked-word head's matrix is the table of words */
 } nn_bert_config;
 SERIN_API base_status nn_bert_config_read(nn_bert_config *c, const char *path, base_error *e);
 
 typedef struct nn_bert nn_bert;
 /* Declares the parameters under Hugging Face's names; pooler: of the first token, too. */
 SERIN_API nn_bert   *nn_bert_new(nn_params *p, const nn_bert_config *c, bool pooler);
-/* The masked-word head, "cls.predictions": its output matrix is the word table. Declared apart because Hugging Face keeps
- * it beside "bert.", not in it. */
+/* The masked-word head, "cls.predictions". Declared apart because Hugging Face keeps it beside "bert.", not in it. */
 SERIN_API void       nn_bert_add_word_head(nn_params *p, nn_bert *m);
 SERIN_API void       nn_bert_free(nn_bert *m);
 /* Sentence u's tokens are ids[begin[u]] .. ids[begin[u + 1] - 1]; types likewise, NULL: all 0. -> [tokens][width].
@@ -509,9 +509,9 @@ SERIN_API void       nn_bert_free(nn_bert *m);
 SERIN_API nn_tensor *nn_bert_embed(nn_tape *t, const nn_bert *m, const int *ids, const int *types, int n, const int64_t *begin);
 /* Embeddings -> hidden states [tokens][width]; layer -1: all; i >= 0: hidden_states[i] of Hugging Face. */
 SERIN_API nn_tensor *nn_bert_encode(nn_tape *t, const nn_bert *m, nn_tensor *x, int layer);
-/* States -> tanh(W first token + b) of each sentence [sentences][width]. Every sentence needs a token. */
+/* States -> tanh(W first token + b) of each sentence [sentences][width]. No sentence may be empty; m has the pooler. */
 SERIN_API nn_tensor *nn_bert_pool(nn_tape *t, const nn_bert *m, nn_tensor *states);
-/* States -> logits of words [tokens][vocab_size]. */
+/* States -> logits of words [tokens][vocab_size]; m has the head. */
 SERIN_API nn_tensor *nn_bert_words(nn_tape *t, const nn_bert *m, nn_tensor *states);
 
 /* Fusion of acoustic and linguistic features (section 3.2 of the paper). Every kind but concat begins with self-attention

@@ -28,22 +28,27 @@ static void folder_free(folder *f)
     free(f->weights);
 }
 
-static base_status folder_name(folder *f, const char *path, base_error *e)
+char *ser_folder_path(const char *model, const char *name)
 {
-    const char *slash = strrchr(path, '/');
+    const char *slash = strrchr(model, '/');
     struct stat s;
-    bool is_file = !stat(path, &s) && S_ISREG(s.st_mode);
-    char *dir = is_file ? strndup(path, slash ? (size_t)(slash + 1 - path) : 0) : strdup(path);
+    bool is_file = !stat(model, &s) && S_ISREG(s.st_mode);
+    char *dir = is_file ? strndup(model, slash ? (size_t)(slash + 1 - model) : 0) : strdup(model);
+    char *path = dir ? base_path_join(dir, name) : NULL;
 
-    if (!dir)
-        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
-    *f = (folder){ base_path_join(dir, "config.json"), base_path_join(dir, "preprocessor_config.json"),
-        base_path_join(dir, "labels.json"), base_path_join(dir, "vocab.json"), base_path_join(dir, "model.safetensors") };
     free(dir);
+    return path;
+}
+
+static base_status folder_name(folder *f, const char *model, base_error *e)
+{
+    *f = (folder){ ser_folder_path(model, "config.json"), ser_folder_path(model, "preprocessor_config.json"),
+        ser_folder_path(model, "labels.json"), ser_folder_path(model, "vocab.json"),
+        ser_folder_path(model, "model.safetensors") };
     if (f->config && f->preprocessor && f->labels && f->vocab && f->weights)
         return BASE_OK;
     folder_free(f);
-    return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
+    return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", model);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
@@ -234,6 +239,29 @@ static base_status read_preprocessor(const char *path, ser_front_config *f, base
     else
         f->cmvn = word ? (ser_cmvn)c : normalize ? SER_CMVN_UTTERANCE : SER_CMVN_NONE;
     json_decref(j);
+    return e->status;
+}
+
+base_status ser_folder_reads_text(const char *dir, bool *text, base_error *e)
+{
+    static const char *const kinds[] = { "bert", "hubert", "wav2vec2" };
+    const char *kind = "hubert";
+    size_t i = 0;
+    folder f;
+    json_t *j;
+
+    if (folder_name(&f, dir, e))
+        return e->status;
+    j = load_json(f.config, e);
+    if (j && json_unpack(j, "{s?s}", "model_type", &kind))
+        base_fail(e, BASE_FORMAT, "%s: model_type is no text", f.config);
+    while (i < sizeof kinds / sizeof *kinds && strcmp(kind, kinds[i]))
+        i++;
+    if (i == sizeof kinds / sizeof *kinds)
+        base_fail(e, BASE_UNSUPPORTED, "%s: model_type is \"%s\", expected bert, hubert or wav2vec2", f.config, kind);
+    *text = i == 0;
+    json_decref(j);
+    folder_free(&f);
     return e->status;
 }
 

@@ -162,6 +162,11 @@ base_status ser_model_configure(const ser_config *c, ser_model_config *out, base
 /* The same from the config.json and preprocessor_config.json of a folder, ours or Hugging Face's; or of that in which the
  * file dir lies. */
 base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e);
+/* The path of a file in a model's folder, or beside its file of weights, for the caller to free; NULL: no memory. */
+char       *ser_folder_path(const char *model, const char *name);
+/* Whether the folder's model, by the model_type of its config.json, reads text and not sound: BERT; without one it is
+ * HuBERT. BASE_UNSUPPORTED: neither. */
+base_status ser_folder_reads_text(const char *dir, bool *text, base_error *e);
 /* Takes the names over (also on failure). freeze_conv: the convolutions get no gradient;
  * second_stage: the encoders and the CTC head get none, but for adapters. Weights are not yet drawn. */
 ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, bool second_stage, base_error *e);
@@ -355,7 +360,7 @@ bool            ser_recogniser_full(const ser_recogniser *r);
 typedef void ser_complaint(void *data, const char *name, const base_error *why);
 base_status     ser_recogniser_flush(ser_recogniser *r, ser_complaint *complain, void *data, base_error *e);
 
-/* ---- hidden states: states.c ------------------------------------------------------------------------------------- */
+/* ---- hidden states: states.c, text_states.c ---------------------------------------------------------------------- */
 
 /* The encoder of a folder, published or ours, or of one file of weights with config.json beside it. layer: as
  * nn_hubert_encode's, at most the number of layers. allow_missing: weights that are not there are 0; the log tells. */
@@ -364,6 +369,13 @@ ser_states *ser_states_open(const char *dir, int layer, bool allow_missing, base
 void        ser_states_free(ser_states *s);
 /* Of n samples at SER_RATE, which may be changed; out lives until the next call. BASE_LIMIT: too short for a frame. */
 base_status ser_states_compute(ser_states *s, float *x, int64_t n, nn_matrix *out, base_error *e);
+
+/* BERT of a folder with vocab.txt or tokenizer.json; layer and allow_missing as above. */
+typedef struct ser_text_states ser_text_states;
+ser_text_states *ser_text_states_open(const char *model, int layer, bool allow_missing, base_error *e);
+void             ser_text_states_free(ser_text_states *s);
+/* A row for [CLS], for each piece, for [SEP]; out lives until the next call. BASE_LIMIT: more than the model reads. */
+base_status      ser_text_states_compute(ser_text_states *s, const char *text, nn_matrix *out, base_error *e);
 
 /* ---- training and decoding --------------------------------------------------------------------------------------- */
 

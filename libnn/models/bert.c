@@ -1,5 +1,5 @@
-/* BERT (Devlin et al. 2019) as Hugging Face's BertModel and BertForMaskedLM compute it: post-norm, exact GELU. Sentences
- * are packed one after another; a token's position counts from its sentence's first. */
+/* BERT (Devlin et al. 2019) as Hugging Face's BertModel and BertForMaskedLM compute it: post-norm, exact GELU.
+ * Sentences are packed one after another; a token's position counts from its sentence's first. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -18,13 +18,15 @@ struct nn_bert {
     nn_dense       pooler;                      /* w NULL: none */
     nn_dense       transform;                   /* of the masked-word head; w NULL: none */
     nn_norm        transform_norm;
-    nn_tensor     *word_bias;
+    nn_tensor     *words, *word_bias;           /* words: the table, or a matrix of its own */
     nn_layer       layers[];
 };
 
 static nn_tensor *add_table(nn_params *p, const nn_bert_config *c, const char *name, int rows)
 {
-    return nn_params_add(p, (nn_init){ NN_INIT_NORMAL, c->encoder.init }, name, 2, (const int64_t[]){ rows, c->encoder.width });
+    const int64_t shape[] = { rows, c->encoder.width };
+
+    return nn_params_add(p, (nn_init){ NN_INIT_NORMAL, c->encoder.init }, name, 2, shape);
 }
 
 nn_bert *nn_bert_new(nn_params *p, const nn_bert_config *c, bool pooler)
@@ -51,6 +53,7 @@ nn_bert *nn_bert_new(nn_params *p, const nn_bert_config *c, bool pooler)
 void nn_bert_add_word_head(nn_params *p, nn_bert *m)
 {
     nn_params_push(p, "cls.predictions", 0);
+    m->words = m->c.tied ? m->word : add_table(p, &m->c, "decoder.weight", m->c.vocab_size);
     m->word_bias = nn_params_add(p, (nn_init){ NN_INIT_ZERO, 0 }, "bias", 1, (const int64_t[]){ m->c.vocab_size });
     m->transform = nn_dense_add(p, "transform.dense", m->c.encoder.width, m->c.encoder.width, m->c.encoder.init);
     m->transform_norm = nn_norm_add(p, "transform.LayerNorm", m->c.encoder.width);
@@ -66,7 +69,10 @@ nn_tensor *nn_bert_embed(nn_tape *t, const nn_bert *m, const int *ids, const int
     nn_mark mark = nn_tape_mark(t);
     nn_tensor *x = nn_embedding(t, m->word, ids, begin[n], n, begin);
 
-    x = nn_add(t, x, types ? nn_embedding(t, m->type, types, begin[n], n, begin) : nn_gather_rows(t, m->type, &first, 1));
+    if (types)
+        x = nn_add(t, x, nn_embedding(t, m->type, types, begin[n], n, begin));
+    else
+        x = nn_add(t, x, nn_gather_rows(t, m->type, &first, 1));
     x = nn_add(t, x, nn_embedding(t, m->position, NULL, begin[n], n, begin));
     x = nn_norm_apply(t, x, m->norm, c->eps);
     return nn_tape_trim(t, mark, nn_dropout(t, x, c->dropout, "embeddings.dropout"));
@@ -81,8 +87,12 @@ nn_tensor *nn_bert_encode(nn_tape *t, const nn_bert *m, nn_tensor *x, int layer)
 
 nn_tensor *nn_bert_pool(nn_tape *t, const nn_bert *m, nn_tensor *states)
 {
-    nn_tensor *x = states && states->seqs ? nn_gather_rows(t, states, states->seqs->begin, states->seqs->n) : NULL;
+    const nn_seqs *seqs = states ? states->seqs : NULL;
+    nn_tensor *x = seqs ? nn_gather_rows(t, states, seqs->begin, seqs->n) : NULL;
 
+    assert(m->pooler.w && (!states || seqs));
+    for (int u = 0; seqs && u < seqs->n; u++)
+        assert(seqs->begin[u] < seqs->begin[u + 1]);
     return nn_tanh(t, nn_dense_apply(t, x, m->pooler));
 }
 
@@ -90,5 +100,6 @@ nn_tensor *nn_bert_words(nn_tape *t, const nn_bert *m, nn_tensor *states)
 {
     nn_tensor *x = nn_linear_gelu(t, states, m->transform.w, m->transform.b, 0.0f, "transform");
 
-    return nn_linear(t, nn_norm_apply(t, x, m->transform_norm, m->c.encoder.eps), m->word, m->word_bias);
+    assert(m->transform.w);
+    return nn_linear(t, nn_norm_apply(t, x, m->transform_norm, m->c.encoder.eps), m->words, m->word_bias);
 }

@@ -17,9 +17,12 @@ static void read_all(nn_config_reader *r, nn_bert_config *c)
     nn_config_int(r, "max_position_embeddings", &c->max_positions, 1, 1 << 20);
     nn_config_int(r, "type_vocab_size", &c->type_vocab_size, 1, 1 << 10);
     nn_config_int(r, "pad_token_id", &c->pad_id, 0, 1 << 24);
+    nn_config_bool(r, "tie_word_embeddings", &c->tied);
     nn_config_word(r, "hidden_act", "gelu", "gelu");
     nn_config_word(r, "position_embedding_type", "absolute", "absolute");
     nn_config_adapters(r, n);
+    nn_config_refuse(r, "is_decoder");
+    nn_config_refuse(r, "add_cross_attention");
     nn_config_divides(r, "hidden_size", n->width, "num_attention_heads", n->heads);
 }
 
@@ -30,7 +33,7 @@ base_status nn_bert_config_read(nn_bert_config *c, const char *path, base_error 
     *c = (nn_bert_config){
         .encoder = { .width = 768, .layers = 12, .heads = 12, .inner = 3072, .eps = 1e-12f, .dropout = 0.1f,
             .attention_dropout = 0.1f, .init = 0.02f },
-        .vocab_size = 30522, .max_positions = 512, .type_vocab_size = 2,
+        .vocab_size = 30522, .max_positions = 512, .type_vocab_size = 2, .tied = true,
     };
     if (nn_config_open(&r, path))
         read_all(&r, c);

@@ -101,7 +101,8 @@ void nn_config_list(nn_config_reader *r, const char *key, int *values, int *n, i
     for (int i = 0; i < *n; i++) {
         const json_t *x = json_array_get(v, (size_t)i);
         if (!json_is_integer(x) || json_integer_value(x) < 1 || json_integer_value(x) > most)
-            base_fail(&r->error, BASE_VALUE, "%s: entry %d of \"%s\" must be an integer from 1 to %d", r->path, i, key, most);
+            base_fail(&r->error, BASE_VALUE, "%s: entry %d of \"%s\" must be an integer from 1 to %d", r->path, i, key,
+                most);
         else
             values[i] = (int)json_integer_value(x);
     }

@@ -1,5 +1,5 @@
-/* Reading a config.json of Hugging Face's: members by key with ranges. Missing and null members leave the value as it is;
- * the first value of the wrong type or out of range is kept in the reader's error, which names file and key. */
+/* Reading a config.json of Hugging Face's: members by key with ranges. Missing and null members leave the value as it
+ * is; the first value of the wrong type or out of range is kept in the reader's error, which names file and key. */
 #ifndef SERIN_NN_MODELS_CONFIG_JSON_H
 #define SERIN_NN_MODELS_CONFIG_JSON_H
 
@@ -14,8 +14,8 @@ typedef struct nn_config_reader {
     base_error  error;
 } nn_config_reader;
 
-/* Reads the file; BASE_FORMAT with its line when it is no JSON object. Finish in either case with nn_config_close, which
- * hands the first error on. */
+/* Reads the file; BASE_FORMAT with its line when it is no JSON object. Finish in either case with nn_config_close,
+ * which hands the first error on. */
 bool        nn_config_open(nn_config_reader *r, const char *path);
 base_status nn_config_close(nn_config_reader *r, base_error *e);
 

@@ -1,4 +1,5 @@
-/* The bench: what every operator and a whole training step reach of the machine's own peaks, measured at the same time. */
+/* The bench: what every operator and a whole training step reach of the machine's own peaks, measured at the same time;
+ * and the tokenizer. */
 #ifndef SERIN_TESTS_BENCH_H
 #define SERIN_TESTS_BENCH_H
 
@@ -15,6 +16,9 @@ int bench_operators(const char *only, double seconds);
 /* Training steps of HuBERT-large (or of a tiny model, to see that the bench works) on 16 utterances, `batch` at once;
  * 0: 2, then 16. */
 int bench_steps(bool tiny, int steps, int batch);
+
+/* Lines of standard input into the pieces of a vocab.txt or tokenizer.json. */
+int bench_tokenizer(const char *vocab, double seconds);
 
 /* Lengths in samples at 16 kHz of 16 utterances, 56.1 s in all: lognormal with the median 3.6 s. */
 extern const int64_t bench_lengths[16];

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The bench works: a training step of a tiny model, which must not call malloc, and an operator at full size.
+# The bench works: a training step of a tiny model, which must not call malloc, an operator at full size, and the tokenizer.
 # shellcheck source=tests/recipes/tap.sh
 . "${srcdir:-.}/tests/recipes/tap.sh"
 
@@ -7,4 +7,7 @@ tap_ok "a training step calls malloc nowhere" tests/bench/bench --step --tiny --
 tap_is "all at once and in pieces" "$(grep -c 'useful GFLOP/s' "$tap_dir/.out")" 2
 tap_ok "an operator" tests/bench/bench --only=relu --seconds=0
 tap_is "at the shapes of two models" "$(grep -c '^relu .* ms .* GB/s .* ms .* GB/s' "$tap_dir/.out")" 2
+printf '%s\n' '[UNK]' '[CLS]' '[SEP]' a b '##b' > "$tap_dir/vocab.txt"
+tap_ok "the tokenizer" tests/bench/bench --tokenize="$tap_dir/vocab.txt" --seconds=0 < <(printf 'abb a\n\nb')
+tap_has "every line and piece" "$tap_dir/.out" "3 lines, 0.000 MB, 11 pieces"
 tap_done

@@ -17,12 +17,14 @@ typedef struct model {
 } model;
 
 /* With adapters and LoRA of the kind, 1 to 4, and the rest frozen; 0: none. */
-static model open_adapted(int kind)
+static model open_with(int kind, bool tied)
 {
     base_error e = BASE_ERROR_INIT;
     model m = { 0 };
 
     ck_assert_msg(!nn_bert_config_read(&m.c, parity_path("bert", "config.json"), &e), "%s", e.text);
+    ck_assert(m.c.tied);
+    m.c.tied = tied;
     if (kind) {
         m.c.encoder.adapter = kind < 4 ? 6 : 0;
         m.c.encoder.adapter_attention = kind == 2;
@@ -41,7 +43,7 @@ static model open_adapted(int kind)
     }
     ck_assert_msg(!nn_params_build(m.params, &e), "%s", e.text);
     nn_params_init(m.params, 4);
-    nn_load l = { .allow_missing = kind > 0 };
+    nn_load l = { .allow_missing = kind || !tied };
     ck_assert_msg(!nn_params_load(m.params, parity_path("bert", "model.safetensors"), &l, &e), "%s", e.text);
     m.reference = parity_open("bert");
     parity_ints(m.reference, "ids", m.ids, MOST);
@@ -54,7 +56,7 @@ static model open_adapted(int kind)
     return m;
 }
 
-static model open_model(void) { return open_adapted(0); }
+static model open_model(void) { return open_with(0, true); }
 
 static void close_model(model *m)
 {
@@ -142,6 +144,28 @@ START_TEST(types_may_be_left_out)
 }
 END_TEST
 
+/* A head with a matrix of its own, here equal to the table: the same logits, and the gradient goes where it belongs. */
+START_TEST(the_head_may_have_its_own_matrix)
+{
+    model m = open_with(0, false);
+    const nn_param *own = nn_params_find(m.params, "cls.predictions.decoder.weight"),
+        *table = nn_params_find(m.params, "bert.embeddings.word_embeddings.weight");
+    nn_tensor *x;
+
+    ck_assert(own && own->count == table->count);
+    memcpy(own->x, table->x, (size_t)own->count * sizeof *own->x);
+    nn_params_zero_grads(m.params);
+    nn_tape_begin(m.tape, NN_RECORD, 0);
+    x = nn_bert_words(m.tape, m.bert, states(&m, -1));
+    parity_close(m.reference, m.tape, x, "logits", 1e-5);
+    ck_assert_int_eq(nn_tape_backward(m.tape, nn_cross_entropy(m.tape, x, m.words, NULL)), BASE_OK);
+    /* Word 0 is in no sentence. */
+    ck_assert_float_eq(table->dx[0], 0.0f);
+    ck_assert_float_gt(fabsf(own->dx[0]), 1e-9f);
+    close_model(&m);
+}
+END_TEST
+
 START_TEST(what_does_not_fit_is_refused)
 {
     model m = open_model();
@@ -168,7 +192,7 @@ static nn_tensor *adapted_loss(nn_tape *t, void *data)
 /* Fresh adapters change nothing, to the bit; they alone are trained; and their gradients are right once they do something. */
 START_TEST(adapters_begin_as_nothing)
 {
-    model plain = open_model(), m = open_adapted(_i);
+    model plain = open_model(), m = open_with(_i, true);
 
     nn_tape_begin(plain.tape, NN_INFER, 0);
     nn_tape_begin(m.tape, NN_INFER, 0);
@@ -194,6 +218,7 @@ static const struct { const char *json, *message; } bad_configs[] = {
     { "{\"hidden_size\": 10, \"num_attention_heads\": 3}", "no multiple of num_attention_heads" },
     { "{\"vocab_size\": 0}", "\"vocab_size\" must be an integer from 1" },
     { "{\"hidden_act\": \"gelu_new\"}", "\"hidden_act\" is gelu_new" },
+    { "{\"is_decoder\": true}", "\"is_decoder\" is not built" },
     { "{\"position_embedding_type\": \"relative_key\"}", "\"position_embedding_type\" is relative_key" },
 };
 
@@ -222,6 +247,7 @@ static Suite *suite(void)
     tcase_add_test(c, gradients_are_those_of_pytorch);
     tcase_add_test(c, a_sentence_reads_the_same_alone);
     tcase_add_test(c, types_may_be_left_out);
+    tcase_add_test(c, the_head_may_have_its_own_matrix);
     tcase_add_test(c, what_does_not_fit_is_refused);
     tcase_add_loop_test(c, adapters_begin_as_nothing, 1, 5);
     tcase_add_loop_test(c, bad_configurations_are_named, 0, (int)(sizeof bad_configs / sizeof *bad_configs));

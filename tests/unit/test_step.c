@@ -1,5 +1,6 @@
-/* A whole training step, of HuBERT in both variants with CTC, emotion and a text side: it calls malloc nowhere, its
- * memory does not grow, it depends on seed and step alone, and with too little memory it fails cleanly at every limit. */
+/* A whole training step, of HuBERT in both variants with CTC, emotion and BERT on the other side: it calls malloc
+ * nowhere, its memory does not grow, it depends on seed and step alone, and with too little memory it fails cleanly at
+ * every limit. */
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@
 typedef struct recogniser {
     nn_params *params;
     nn_hubert *hubert;
-    nn_tensor *ctc_w, *ctc_b, *emotion_w, *words, *cross_q, *cross_kv;
+    nn_bert   *bert;
+    nn_tensor *ctc_w, *ctc_b, *emotion_w, *cross_q, *cross_kv;
     nn_adam   *adam;
 } recogniser;
 
@@ -28,6 +30,12 @@ static nn_hubert_config config_of(bool large)
         .pos_kernel = 4, .pos_groups = 2, .spec_augment = true, .mask = { 0.2f, 2, 1, 0.1f, 2, 1 },
         .vocab_size = VOCAB };
 }
+
+static const nn_bert_config bert_config = {
+    .encoder = { .width = WIDTH, .layers = 1, .heads = 3, .inner = 40, .eps = 1e-12f, .dropout = 0.1f,
+        .attention_dropout = 0.1f, .init = 0.02f },
+    .vocab_size = 20, .max_positions = 5, .type_vocab_size = 2, .tied = true,
+};
 
 static nn_tensor *matrix(recogniser *k, const char *name, int rows, int cols)
 {
@@ -45,10 +53,13 @@ static recogniser make(bool large)
     k.ctc_w = matrix(&k, "lm_head.weight", VOCAB, WIDTH);
     k.ctc_b = nn_params_add(k.params, (nn_init){ NN_INIT_ZERO, 0 }, "lm_head.bias", 1, (const int64_t[]){ VOCAB });
     k.emotion_w = matrix(&k, "emotion.weight", 4, 2 * WIDTH);
-    k.words = matrix(&k, "words.weight", 20, WIDTH);
+    nn_params_push(k.params, "bert", 0);
+    k.bert = nn_bert_new(k.params, &bert_config, true);
+    nn_params_pop(k.params);
+    nn_bert_add_word_head(k.params, k.bert);
     k.cross_q = matrix(&k, "cross.q.weight", WIDTH, WIDTH);
     k.cross_kv = matrix(&k, "cross.{k,v}.weight", WIDTH, WIDTH);
-    ck_assert_msg(k.hubert && !nn_params_build(k.params, &e), "%s", e.text);
+    ck_assert_msg(k.hubert && k.bert && !nn_params_build(k.params, &e), "%s", e.text);
     nn_params_init(k.params, 1);
     k.adam = nn_adam_new(k.params, &o, &e);
     ck_assert_msg(k.adam != NULL, "%s", e.text);
@@ -58,6 +69,7 @@ static recogniser make(bool large)
 static void drop(recogniser *k)
 {
     nn_adam_free(k->adam);
+    nn_bert_free(k->bert);
     nn_hubert_free(k->hubert);
     nn_params_free(k->params);
 }
@@ -84,19 +96,21 @@ static nn_tensor *speech(nn_tape *t, int which)
     return nn_input_wrap(t, wave, begin[UTTERANCES], 1, UTTERANCES, begin);
 }
 
-/* The loss of a batch: CTC, the emotion of speech and of its words, and the likeness of both. */
+/* The loss of a batch: CTC, the emotion of speech and of its words, the likeness of both, and a masked word. */
 static nn_tensor *loss_of(nn_tape *t, const recogniser *k, int which)
 {
-    static const int labels[] = { 1, 2, 2, 3, 4, 7, 5 }, words[] = { 3, 1, 4, 1, 5, 9 }, emotions[] = { 0, 3, 1, 1 };
-    static const int64_t label_begin[] = { 0, 3, 3, 6, 7 }, word_begin[] = { 0, 2, 2, 5, 6 };
+    static const int labels[] = { 1, 2, 2, 3, 4, 7, 5 }, emotions[] = { 0, 3, 1, 1 };
+    static const int words[] = { 3, 1, 4, 1, 5, 9, 6 }, masked[] = { -100, 7, -100, -100, 2, -100, 6 };
+    static const int64_t label_begin[] = { 0, 3, 3, 6, 7 }, word_begin[] = { 0, 2, 3, 6, 7 };
     nn_tensor *x = nn_hubert_features(t, k->hubert, speech(t, which)), *text, *h, *loss;
 
     x = nn_hubert_encode(t, k->hubert, x, -1);
     loss = nn_ctc_loss(t, nn_linear(t, x, k->ctc_w, k->ctc_b), labels, label_begin, NULL, NULL);
-    text = nn_embedding(t, k->words, words, 6, UTTERANCES, word_begin);
+    text = nn_bert_encode(t, k->bert, nn_bert_embed(t, k->bert, words, NULL, UTTERANCES, word_begin), -1);
+    loss = nn_add(t, loss, nn_cross_entropy(t, nn_bert_words(t, k->bert, text), masked, NULL));
     h = nn_linear(t, text, k->cross_kv, NULL);
     h = nn_mean_pool(t, nn_cross_attention(t, nn_linear(t, x, k->cross_q, NULL), h, 3, 0.1f, "cross"));
-    loss = nn_add(t, loss, nn_contrastive_loss(t, h, nn_mean_pool(t, text), 0.1f, NULL));
+    loss = nn_add(t, loss, nn_contrastive_loss(t, h, nn_bert_pool(t, k->bert, text), 0.1f, NULL));
     h = nn_linear(t, nn_concat(t, h, nn_mean_pool(t, x)), k->emotion_w, NULL);
     return nn_add(t, loss, nn_cross_entropy(t, h, emotions, NULL));
 }
