@@ -14,6 +14,7 @@
 typedef struct recogniser {
     nn_params *params;
     nn_hubert *hubert;
+    nn_decoder *decoder;
     nn_tensor *ctc_w, *ctc_b, *emotion_w, *words, *cross_q, *cross_kv;
     nn_adam   *adam;
 } recogniser;
@@ -46,9 +47,12 @@ static recogniser make(bool large)
     k.ctc_b = nn_params_add(k.params, (nn_init){ NN_INIT_ZERO, 0 }, "lm_head.bias", 1, (const int64_t[]){ VOCAB });
     k.emotion_w = matrix(&k, "emotion.weight", 4, 2 * WIDTH);
     k.words = matrix(&k, "words.weight", 20, WIDTH);
+    k.decoder = nn_decoder_new(k.params, &(nn_bert_config){ .encoder = { .width = WIDTH, .layers = 1, .heads = 3, .inner = 40,
+        .eps = 1e-12f, .dropout = 0.1f, .attention_dropout = 0.1f, .init = 0.02f }, .vocab_size = 20, .max_positions = 8,
+        .type_vocab_size = 2 }, k.words);
     k.cross_q = matrix(&k, "cross.q.weight", WIDTH, WIDTH);
     k.cross_kv = matrix(&k, "cross.{k,v}.weight", WIDTH, WIDTH);
-    ck_assert_msg(k.hubert && !nn_params_build(k.params, &e), "%s", e.text);
+    ck_assert_msg(k.hubert && k.decoder && !nn_params_build(k.params, &e), "%s", e.text);
     nn_params_init(k.params, 1);
     k.adam = nn_adam_new(k.params, &o, &e);
     ck_assert_msg(k.adam != NULL, "%s", e.text);
@@ -59,6 +63,7 @@ static void drop(recogniser *k)
 {
     nn_adam_free(k->adam);
     nn_hubert_free(k->hubert);
+    nn_decoder_free(k->decoder);
     nn_params_free(k->params);
 }
 
@@ -84,7 +89,7 @@ static nn_tensor *speech(nn_tape *t, int which)
     return nn_input_wrap(t, wave, begin[UTTERANCES], 1, UTTERANCES, begin);
 }
 
-/* The loss of a batch: CTC, the emotion of speech and of its words, and the likeness of both. */
+/* The loss of a batch: CTC, the words written, the emotion of speech and of its words, and the likeness of both. */
 static nn_tensor *loss_of(nn_tape *t, const recogniser *k, int which)
 {
     static const int labels[] = { 1, 2, 2, 3, 4, 7, 5 }, words[] = { 3, 1, 4, 1, 5, 9 }, emotions[] = { 0, 3, 1, 1 };
@@ -93,6 +98,8 @@ static nn_tensor *loss_of(nn_tape *t, const recogniser *k, int which)
 
     x = nn_hubert_encode(t, k->hubert, x, -1);
     loss = nn_ctc_loss(t, nn_linear(t, x, k->ctc_w, k->ctc_b), labels, label_begin, NULL, NULL);
+    h = nn_decoder_words(t, k->decoder, nn_decoder_states(t, k->decoder, words, UTTERANCES, word_begin, x, -1));
+    loss = nn_add(t, loss, nn_cross_entropy(t, h, words, NULL));
     text = nn_embedding(t, k->words, words, 6, UTTERANCES, word_begin);
     h = nn_linear(t, text, k->cross_kv, NULL);
     h = nn_mean_pool(t, nn_cross_attention(t, nn_linear(t, x, k->cross_q, NULL), h, 3, 0.1f, "cross"));
