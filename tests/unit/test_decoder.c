@@ -38,7 +38,7 @@ static model open_model(void)
     m.decoder = nn_decoder_new(m.params, &m.c, nn_bert_table(m.bert));
     nn_params_pop(m.params);
     ck_assert_msg(!nn_params_build(m.params, &e), "%s", e.text);
-    ck_assert_msg(!nn_params_load(m.params, parity_path("decoder", "model.safetensors"), false, &e), "%s", e.text);
+    ck_assert_msg(!nn_params_load(m.params, parity_path("decoder", "model.safetensors"), NULL, &e), "%s", e.text);
     m.reference = parity_open("decoder");
     m.source = words_of(m.reference, "source", "source_begin");
     m.target = words_of(m.reference, "ids", "begin");
