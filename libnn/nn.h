@@ -319,6 +319,41 @@ SERIN_API base_status nn_ctc_beam(const float *log_probs, int64_t frames, int v,
     nn_hypothesis *out, int *n, base_error *e);
 SERIN_API void nn_hypothesis_free(nn_hypothesis *h);
 
+/* ---- decoding sequences ----------------------------------------------------------------------------------------- */
+
+/* What a search asks: the log probabilities of the next word. */
+typedef struct nn_sequence_model {
+    int            sentences, vocab;
+    const int64_t *source;      /* [sentences + 1] offsets of their sources: lengths are limited by them */
+    int            limit;       /* most words a hypothesis may have, the start included */
+    void          *self;
+    /* Hypotheses begin[u] .. begin[u + 1] - 1 of sentence u each read one more word: hypothesis i goes on from number
+     * from[i] of the call before (at the first call: from nothing) with words[i]. Returns [begin[sentences]][vocab], valid
+     * until the next call; NULL: the reason is in e. */
+    const float *(*next)(void *self, const int64_t *begin, const int *from, const int *words, base_error *e);
+} nn_sequence_model;
+
+typedef struct nn_sequence_options {
+    int    beam, nbest;         /* nbest <= beam */
+    int    start, end;          /* words every hypothesis begins and ends with; the results hold neither */
+    int    pad, unknown;        /* pad is never chosen; < 0: there is none */
+    double unknown_penalty;     /* taken from the log probability of `unknown` */
+    double length_penalty;      /* a score is the log probability / (words, with the end) ^ this */
+    int    shortest;            /* fewest words */
+    double longest_factor;      /* most words: factor * rows of the source + longest, within the model's limit; there only */
+    int    longest;             /* the end may follow */
+} nn_sequence_options;
+#define NN_SEQUENCE_DEFAULTS { 5, 1, 101, 102, 0, -1, 0.0, 1.0, 1, 0.0, 200 }
+
+/* Beam search by the rules of fairseq's SequenceGenerator: of each sentence's extensions the 2 beam best are looked at; an
+ * end among the first `beam` of them finishes its hypothesis, the `beam` best others go on; a sentence is done with `beam`
+ * finished hypotheses or at its greatest length. A log probability that is no number is impossible. Ties: the better
+ * hypothesis so far, then the smaller word; among results the one found first. out [sentences * nbest] receives the
+ * nbest best of sentence u from out[u * nbest], best first, without frames; found [sentences] says how many. BASE_VALUE:
+ * options out of range; a sentence for which no word is possible before any hypothesis is finished. */
+SERIN_API base_status nn_sequence_beam(const nn_sequence_model *m, const nn_sequence_options *o, nn_hypothesis *out, int *found,
+    base_error *e);
+
 /* ---- files ------------------------------------------------------------------------------------------------------ */
 
 typedef enum nn_dtype { NN_F32, NN_F16, NN_BF16, NN_F64, NN_I64, NN_I32, NN_I16, NN_I8, NN_U8, NN_BOOL, NN_DTYPE_OTHER } nn_dtype;
@@ -513,6 +548,30 @@ SERIN_API nn_tensor *nn_bert_encode(nn_tape *t, const nn_bert *m, nn_tensor *x, 
 SERIN_API nn_tensor *nn_bert_pool(nn_tape *t, const nn_bert *m, nn_tensor *states);
 /* States -> logits of words [tokens][vocab_size]; m has the head. */
 SERIN_API nn_tensor *nn_bert_words(nn_tape *t, const nn_bert *m, nn_tensor *states);
+SERIN_API nn_tensor *nn_bert_table(const nn_bert *m);      /* of words [vocab_size][width], for a decoder to share */
+
+/* A Transformer decoder over an encoder's states, as Hugging Face's BertLMHeadModel with cross-attention computes it: BERT's
+ * post-norm layers with causal attention, and attention to the states before the feed-forward. The output matrix is the
+ * word table. */
+typedef struct nn_decoder nn_decoder;
+/* Declares the parameters under Hugging Face's names, "bert.…" and "cls.predictions.…". table: that of another model with
+ * the same vocabulary and width, nn_bert_table's, to be shared; NULL: one of its own. c's adapters are the encoder's. */
+SERIN_API nn_decoder *nn_decoder_new(nn_params *p, const nn_bert_config *c, nn_tensor *table);
+SERIN_API void        nn_decoder_free(nn_decoder *m);
+/* Teacher forcing. Sentence u's words, the start in front, are ids[begin[u]] .. ids[begin[u + 1] - 1]; source [rows][width]
+ * are the encoder's states of as many sentences -> hidden states [words][width], after `layer` layers (-1: all).
+ * BASE_VALUE: an id outside the vocabulary, or a sentence longer than max_positions. */
+SERIN_API nn_tensor *nn_decoder_states(nn_tape *t, const nn_decoder *m, const int *ids, int n, const int64_t *begin,
+    nn_tensor *source, int layer);
+/* States -> logits of the word that follows each [words][vocab_size]. */
+SERIN_API nn_tensor *nn_decoder_words(nn_tape *t, const nn_decoder *m, nn_tensor *states);
+
+/* Decoding word by word, with keys and values of all words before kept. new computes those of the source and forgets
+ * nothing on the tape; every later word begins the tape anew. NULL: no memory, or the tape's error, in e. */
+typedef struct nn_decoding nn_decoding;
+SERIN_API nn_decoding *nn_decoding_new(nn_tape *t, const nn_decoder *m, nn_tensor *source, base_error *e);
+SERIN_API void         nn_decoding_free(nn_decoding *d);
+SERIN_API nn_sequence_model nn_decoding_model(nn_decoding *d);     /* for one search; refers to d */
 
 /* Fusion of acoustic and linguistic features (section 3.2 of the paper). Every kind but concat begins with self-attention
  * in each side; cross, tgf and tgf-gate go on with cross-attention between the sides. */

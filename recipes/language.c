@@ -46,7 +46,7 @@ static base_status configure_bert(const ser_config *c, nn_bert_config *b, base_e
         return status;
     }
     *b = (nn_bert_config){ .encoder = { .width = c->bert_width, .layers = c->bert_layers, .heads = c->bert_heads, .inner = c->bert_inner,
-        .eps = 1e-12f, .init = (float)c->init }, .max_positions = 512, .type_vocab_size = 2 };
+        .eps = 1e-12f, .init = (float)c->init }, .max_positions = 512, .type_vocab_size = 2, .tied = true };
     b->encoder.dropout = b->encoder.attention_dropout = (float)c->bert_dropout;
     return b->encoder.width % b->encoder.heads
         ? base_fail(e, BASE_VALUE, "bert-width=%d is not a multiple of bert-heads=%d", c->bert_width, c->bert_heads) : BASE_OK;

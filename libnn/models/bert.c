@@ -13,69 +13,44 @@ static const nn_layer_names names = {
 
 struct nn_bert {
     nn_bert_config c;
-    nn_tensor     *word, *position, *type;      /* tables */
-    nn_norm        norm;
-    nn_dense       pooler;                      /* w NULL: none */
-    nn_dense       transform;                   /* of the masked-word head; w NULL: none */
-    nn_norm        transform_norm;
-    nn_tensor     *words, *word_bias;           /* words: the table, or a matrix of its own */
+    nn_words       words;
+    nn_word_head   head;        /* bias NULL: none */
+    nn_tensor     *out;         /* of the head: the word table, or a matrix of its own */
+    nn_dense       pooler;      /* w NULL: none */
     nn_layer       layers[];
 };
 
-static nn_tensor *add_table(nn_params *p, const nn_bert_config *c, const char *name, int rows)
-{
-    const int64_t shape[] = { rows, c->encoder.width };
-
-    return nn_params_add(p, (nn_init){ NN_INIT_NORMAL, c->encoder.init }, name, 2, shape);
-}
-
 nn_bert *nn_bert_new(nn_params *p, const nn_bert_config *c, bool pooler)
 {
-    int width = c->encoder.width;
     nn_bert *m = calloc(1, sizeof *m + (size_t)c->encoder.layers * sizeof m->layers[0]);
 
     if (!m)
         return NULL;
     m->c = *c;
-    nn_params_push(p, "embeddings", 0);
-    m->word = add_table(p, c, "word_embeddings.weight", c->vocab_size);
-    m->position = add_table(p, c, "position_embeddings.weight", c->max_positions);
-    m->type = add_table(p, c, "token_type_embeddings.weight", c->type_vocab_size);
-    m->norm = nn_norm_add(p, "LayerNorm", width);
-    nn_params_pop(p);
+    m->words = nn_words_add(p, c, NULL);
     for (int i = 0; i < c->encoder.layers; i++)
         m->layers[i] = nn_layer_add(p, &c->encoder, &names, i);
     if (pooler)
-        m->pooler = nn_dense_add(p, "pooler.dense", width, width, c->encoder.init);
+        m->pooler = nn_dense_add(p, "pooler.dense", c->encoder.width, c->encoder.width, c->encoder.init);
     return m;
 }
 
 void nn_bert_add_word_head(nn_params *p, nn_bert *m)
 {
-    nn_params_push(p, "cls.predictions", 0);
-    m->words = m->c.tied ? m->word : add_table(p, &m->c, "decoder.weight", m->c.vocab_size);
-    m->word_bias = nn_params_add(p, (nn_init){ NN_INIT_ZERO, 0 }, "bias", 1, (const int64_t[]){ m->c.vocab_size });
-    m->transform = nn_dense_add(p, "transform.dense", m->c.encoder.width, m->c.encoder.width, m->c.encoder.init);
-    m->transform_norm = nn_norm_add(p, "transform.LayerNorm", m->c.encoder.width);
-    nn_params_pop(p);
+    const int64_t shape[] = { m->c.vocab_size, m->c.encoder.width };
+    nn_init init = { NN_INIT_NORMAL, m->c.encoder.init };
+
+    m->head = nn_word_head_add(p, &m->c);
+    m->out = m->c.tied ? m->words.word : nn_params_add(p, init, "cls.predictions.decoder.weight", 2, shape);
 }
+
+nn_tensor *nn_bert_table(const nn_bert *m) { return m->words.word; }
 
 void nn_bert_free(nn_bert *m) { free(m); }
 
 nn_tensor *nn_bert_embed(nn_tape *t, const nn_bert *m, const int *ids, const int *types, int n, const int64_t *begin)
 {
-    static const int64_t first = 0;
-    const nn_encoder_config *c = &m->c.encoder;
-    nn_mark mark = nn_tape_mark(t);
-    nn_tensor *x = nn_embedding(t, m->word, ids, begin[n], n, begin);
-
-    if (types)
-        x = nn_add(t, x, nn_embedding(t, m->type, types, begin[n], n, begin));
-    else
-        x = nn_add(t, x, nn_gather_rows(t, m->type, &first, 1));
-    x = nn_add(t, x, nn_embedding(t, m->position, NULL, begin[n], n, begin));
-    x = nn_norm_apply(t, x, m->norm, c->eps);
-    return nn_tape_trim(t, mark, nn_dropout(t, x, c->dropout, "embeddings.dropout"));
+    return nn_words_embed(t, &m->words, &m->c, ids, types, n, begin, -1);
 }
 
 nn_tensor *nn_bert_encode(nn_tape *t, const nn_bert *m, nn_tensor *x, int layer)
@@ -98,8 +73,6 @@ nn_tensor *nn_bert_pool(nn_tape *t, const nn_bert *m, nn_tensor *states)
 
 nn_tensor *nn_bert_words(nn_tape *t, const nn_bert *m, nn_tensor *states)
 {
-    nn_tensor *x = nn_linear_gelu(t, states, m->transform.w, m->transform.b, 0.0f, "transform");
-
-    assert(m->transform.w);
-    return nn_linear(t, nn_norm_apply(t, x, m->transform_norm, m->c.encoder.eps), m->words, m->word_bias);
+    assert(m->head.bias);
+    return nn_word_head_apply(t, &m->head, &m->c, m->out, states);
 }

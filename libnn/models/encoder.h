@@ -1,4 +1,5 @@
-/* The blocks models are built of, between libnn/models and nobody else: dense layers, norms, Transformer layers. */
+/* The blocks models are built of, between libnn/models and nobody else: dense layers, norms, Transformer layers,
+ * words. */
 #ifndef SERIN_NN_MODELS_ENCODER_H
 #define SERIN_NN_MODELS_ENCODER_H
 
@@ -39,6 +40,19 @@ nn_tensor *nn_layer_apply(nn_tape *t, const nn_layer *l, const nn_encoder_config
 
 /* Layers 0 .. n - 1, with layer drop, trimming the tape after each. What comes before and after is the model's. */
 nn_tensor *nn_layers_apply(nn_tape *t, const nn_layer *layers, int n, const nn_encoder_config *c, const nn_layer_names *names,
+    nn_tensor *x);
+
+/* BERT's embeddings, "embeddings.…". table: the word table of another model, which is shared; NULL: one of its own. */
+typedef struct nn_words { nn_tensor *word, *position, *type; nn_norm norm; } nn_words;
+nn_words   nn_words_add(nn_params *p, const nn_bert_config *c, nn_tensor *table);
+/* place -1: a token's place is that in its sentence; else all of them have this one. types NULL: all 0. */
+nn_tensor *nn_words_embed(nn_tape *t, const nn_words *w, const nn_bert_config *c, const int *ids, const int *types, int n,
+    const int64_t *begin, int64_t place);
+
+/* BERT's head, "cls.predictions.…": states -> logits of the words of the table. */
+typedef struct nn_word_head { nn_tensor *bias; nn_dense transform; nn_norm norm; } nn_word_head;
+nn_word_head nn_word_head_add(nn_params *p, const nn_bert_config *c);
+nn_tensor   *nn_word_head_apply(nn_tape *t, const nn_word_head *h, const nn_bert_config *c, nn_tensor *table,
     nn_tensor *x);
 
 #endif

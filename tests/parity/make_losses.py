@@ -43,6 +43,8 @@ CTC = [
     ("too many labels", 4, 1, 2, [2, 3, 4], [[0, 2, 3], [2, 2, 0], [0, 2]]),
     ("repeats that just fit", 3, 0, 2, [5, 3], [[1, 1, 1], [2, 2]]),
     ("far from the labels", 4, 3, 60, [8], [[0, 1, 2]]),
+    ("a frame for every label", 5, 4, 3, [3, 1], [[2, 0, 3], [1]]),
+    ("only a blank", 1, 0, 2, [4], [[]]),
 ]
 
 
@@ -86,6 +88,10 @@ CROSS = [
     ("ignored rows", 0.0, None, -100, [0, -100, 2, -100, 1, 3]),
     ("weights", 0.0, [0.5, 2.0, 1.0, 0.0, 3.0], -100, [0, 4, 2, 2, 1, 3]),
     ("smoothing", 0.1, None, -100, [0, 4, 2, 2, 1, 3]),
+    ("nothing but smoothing", 1.0, None, -100, [0, 4, 2, 2, 1, 3]),
+    ("smoothing and ignored rows", 0.1, None, -100, [-100, 4, 2, -100, 1, 3]),
+    ("weights, one of them 0, and smoothing", 0.1, [0.5, 2.0, 1.0, 0.0, 3.0], -100, [3, 4, 2, 2, 1, 3]),
+    ("weights and an ignored label", 0.0, [0.5, 2.0, 1.0, 0.0, 3.0], 4, [0, 4, 2, 2, 4, 3]),
     ("all of it", 0.3, [0.5, 2.0, 1.0, 0.25, 3.0], 2, [0, 4, 2, 2, 1, 3]),
 ]
 
@@ -120,7 +126,7 @@ print("static const ctc_case ctc_cases[] = {")
 for k, one in enumerate(CTC):
     for r in range(3):
         ctc(100 + k, one, r, True)
-    ctc(100 + k, one, 0, False)
+        ctc(100 + k, one, r, False)
 print("};\n\nstatic const long_case long_cases[] = {")
 ctc_long(120, 300, 32, 60, 3)
 ctc_long(122, 400, 12, 70, 40)

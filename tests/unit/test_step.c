@@ -15,7 +15,8 @@
 typedef struct recogniser {
     nn_params *params;
     nn_hubert *hubert;
-    nn_bert   *bert;
+    nn_bert    *bert;
+    nn_decoder *decoder;
     nn_tensor *ctc_w, *ctc_b, *emotion_w, *cross_q, *cross_kv;
     nn_adam   *adam;
 } recogniser;
@@ -57,9 +58,12 @@ static recogniser make(bool large)
     k.bert = nn_bert_new(k.params, &bert_config, true);
     nn_params_pop(k.params);
     nn_bert_add_word_head(k.params, k.bert);
+    nn_params_push(k.params, "decoder", 0);
+    k.decoder = nn_decoder_new(k.params, &bert_config, nn_bert_table(k.bert));
+    nn_params_pop(k.params);
     k.cross_q = matrix(&k, "cross.q.weight", WIDTH, WIDTH);
     k.cross_kv = matrix(&k, "cross.{k,v}.weight", WIDTH, WIDTH);
-    ck_assert_msg(k.hubert && k.bert && !nn_params_build(k.params, &e), "%s", e.text);
+    ck_assert_msg(k.hubert && k.bert && k.decoder && !nn_params_build(k.params, &e), "%s", e.text);
     nn_params_init(k.params, 1);
     k.adam = nn_adam_new(k.params, &o, &e);
     ck_assert_msg(k.adam != NULL, "%s", e.text);
@@ -71,6 +75,7 @@ static void drop(recogniser *k)
     nn_adam_free(k->adam);
     nn_bert_free(k->bert);
     nn_hubert_free(k->hubert);
+    nn_decoder_free(k->decoder);
     nn_params_free(k->params);
 }
 
@@ -96,7 +101,7 @@ static nn_tensor *speech(nn_tape *t, int which)
     return nn_input_wrap(t, wave, begin[UTTERANCES], 1, UTTERANCES, begin);
 }
 
-/* The loss of a batch: CTC, the emotion of speech and of its words, the likeness of both, and a masked word. */
+/* The loss of a batch: CTC, a masked word, the words written, the emotion of speech and of its words, the likeness of both. */
 static nn_tensor *loss_of(nn_tape *t, const recogniser *k, int which)
 {
     static const int labels[] = { 1, 2, 2, 3, 4, 7, 5 }, emotions[] = { 0, 3, 1, 1 };
@@ -108,6 +113,8 @@ static nn_tensor *loss_of(nn_tape *t, const recogniser *k, int which)
     loss = nn_ctc_loss(t, nn_linear(t, x, k->ctc_w, k->ctc_b), labels, label_begin, NULL, NULL);
     text = nn_bert_encode(t, k->bert, nn_bert_embed(t, k->bert, words, NULL, UTTERANCES, word_begin), -1);
     loss = nn_add(t, loss, nn_cross_entropy(t, nn_bert_words(t, k->bert, text), masked, NULL));
+    h = nn_decoder_words(t, k->decoder, nn_decoder_states(t, k->decoder, words, UTTERANCES, word_begin, x, -1));
+    loss = nn_add(t, loss, nn_cross_entropy(t, h, words, NULL));
     h = nn_linear(t, text, k->cross_kv, NULL);
     h = nn_mean_pool(t, nn_cross_attention(t, nn_linear(t, x, k->cross_q, NULL), h, 3, 0.1f, "cross"));
     loss = nn_add(t, loss, nn_contrastive_loss(t, h, nn_bert_pool(t, k->bert, text), 0.1f, NULL));
