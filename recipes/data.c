@@ -199,7 +199,7 @@ base_status ser_data_names(const ser_data *d, const ser_config *c, ser_names *ou
     } else if (c->stage == 2 && open_first_vocabulary(c, out, e)) {
         goto fail;
     }
-    if (ser_is(c->input, "speech"))
+    if (!ser_reads_words(c))
         return BASE_OK;
     if (!d->text.path) {
         base_fail(e, BASE_MISSING, "%s/text: missing; give the texts, or set input=speech", d->dir);

@@ -73,11 +73,21 @@ base_status ser_configure_language(const ser_config *c, ser_model_config *out, b
         ? base_fail(e, BASE_VALUE, "the fusion is %d wide, no multiple of fusion-heads=%d", f->width, f->heads) : BASE_OK;
 }
 
+/* In the second stage the first one's model tells. */
+bool ser_reads_words(const ser_config *c)
+{
+    char *path = c->stage == 2 ? base_path_join(c->init_model, "fusion.json") : NULL;
+    bool reads = c->stage == 2 ? path && base_exists(path) : !ser_is(c->input, "speech");
+
+    free(path);
+    return reads;
+}
+
 /* The WordPieces of init-model, of init-bert, or of a file. */
 base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e)
 {
     const char *dir = *c->init_bert ? c->init_bert : c->stage == 2 ? c->init_model : NULL;
-    char *path = *c->pieces ? strdup(c->pieces) : dir ? base_path_join(dir, "vocab.txt") : NULL;
+    char *path = *c->pieces && c->stage == 1 ? strdup(c->pieces) : dir ? base_path_join(dir, "vocab.txt") : NULL;
 
     if (!path)
         return base_fail(e, BASE_MISSING, "input=%s needs pieces=vocab.txt (serin-make-vocab --type=pieces makes one) or init-bert",

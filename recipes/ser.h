@@ -153,6 +153,7 @@ typedef struct ser_model {
 /* language.c: the half about words. pieces go into names; read leaves a speech model alone. */
 void        ser_configure_adapters(const ser_config *c, nn_encoder_config *n);
 base_status ser_configure_language(const ser_config *c, ser_model_config *out, base_error *e);
+bool        ser_reads_words(const ser_config *c);
 base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e);
 base_status ser_language_save(const ser_model *m, const char *dir, base_error *e);
 base_status ser_language_read(const char *dir, ser_model_config *out, base_error *e);

@@ -143,7 +143,7 @@ static base_status make_optimiser(ser_run *r, base_error *e)
     o.eps = c->eps;
     o.decay = c->decay;
     o.groups = encoder;
-    o.n_groups = 2;
+    o.n_groups = r->model->bert ? 2 : 1;
     r->adam = nn_adam_new(r->model->params, &o, e);
     return e->status;
 }

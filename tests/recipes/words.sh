@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# serin-train with words: BERT on texts and on what CTC writes down, every fusion, the second stage, and what is refused.
+# shellcheck source=tests/recipes/tap.sh disable=SC2317
+. "${srcdir:-.}/tests/recipes/tap.sh"
+PATH=$PWD/tests/recipes:$PATH
+cd "$tap_dir" || exit 1
+conf=$top/tests/recipes/tones.conf
+small=(--bert-width=16 --bert-layers=1 --bert-heads=2 --bert-inner=32 --fusion-heads=2 --pieces=vocab.txt)
+train() { serin-train --config="$conf" "${small[@]}" "$@"; }
+accuracy() { serin-score-labels "test/$1" "$2/$1" 2> /dev/null | sed -n 's/^%UA \([0-9]*\).*/\1/p'; }
+tap_least() { if [[ $2 -ge $3 ]]; then tap_is "$1" x x; else tap_is "$1" "$2" "$3 or more"; fi }
+
+make_tones train 100 1 && make_tones test 24 2
+tap_ok "pieces" serin-make-vocab --type=pieces --least=1 train/text vocab.txt
+tap_is "begin with BERT's own" "$(head -5 vocab.txt | tr '\n' ' ')" "[PAD] [UNK] [CLS] [SEP] [MASK] "
+tap_is "and hold every word" "$(cut -d ' ' -f 2- train/text | tr 'A-Z ' 'a-z\n' | grep .. | sort -u)" \
+  "$(sed 1,5d vocab.txt | grep -v '##' | grep .. | sort)"
+
+# ---- text alone
+tap_ok "text" train --input=text --lambda-ctc=0 --lambda-gender=0 --lambda-style=0 --epochs=2 train text
+tap_ok "is decoded" serin-decode text test text/out
+tap_is "with an emotion each" "$(wc -l < text/out/utt2emo)" 24
+
+# ---- both
+for fusion in self cross gate tgf-gate; do
+  tap_ok "fusion $fusion" train --input=both --fusion=$fusion --train-text=noisy --epochs=1 train "exp-$fusion"
+done
+tap_ok "the temporal gate" train --input=both --fusion=tgf --train-text=asr --lambda-cl=0.1 train tgf
+tap_ok "decodes" serin-decode --beam=4 tgf test tgf/out
+for table in utt2emo utt2gender utt2style; do tap_least "$table is learnt" "$(accuracy $table tgf/out)" 60; done
+tap_ok "one by one" serin-decode --beam=4 --batch-seconds=0.1 tgf test alone
+tap_ok "the same" cmp tgf/out/utt2emo alone/utt2emo
+tap_ok "single sounds" serin-recognize --beam=4 --scp=test/wav.scp tgf
+tap_is "the same, too" "$(sed 's/.*"emotion":"\([a-z]*\)".*/\1/' .out)" "$(cut -d ' ' -f 2 tgf/out/utt2emo)"
+tap_ok "on its own words, concatenated" train --input=both --train-text=asr --epochs=2 train heard
+tap_ok "again" train --input=both --train-text=asr --epochs=2 train heard2
+tap_ok "gives the same bytes" cmp heard/model.safetensors heard2/model.safetensors
+
+# ---- the second stage
+second=(--stage=2 --train-text=asr --init-model=tgf --lambda-ctc=0 --adapter-dim=4 --lora-rank=2)
+tap_ok "a second stage that learns nothing" train "${second[@]}" --rate=0 --decay=0 --average=none --epochs=1 train second
+tap_ok "decodes" serin-decode --beam=4 second test second/out
+tap_ok "to the bit as the first" cmp tgf/out/emotion.ark second/out/emotion.ark
+tap_ok "with the same words" cmp tgf/out/text second/out/text
+tap_ok "one that learns" train "${second[@]}" --epochs=2 train third
+tap_ok "decodes, too" serin-decode --beam=4 third test third/out
+tap_ok "the words as they were" cmp tgf/out/text third/out/text
+tap_least "and keeps the emotions" "$(accuracy utt2emo third/out)" 60
+
+# ---- refused
+tap_refuses "words without pieces" "needs pieces=vocab.txt" serin-train --config="$conf" --input=both train x
+tap_refuses "no text" "set input=speech" bash -c "cp -r train mute && rm mute/text && serin-train --config=$conf --lambda-ctc=0 \
+  --test-text=ref --input=both --pieces=vocab.txt mute x"
+tap_refuses "nothing to read" "but lambda-ctc=0" train --input=both --lambda-ctc=0 train x
+tap_refuses "text that is to be heard" "set lambda-ctc=0" train --input=text train x
+tap_refuses "a stage before its first" "stage=2 needs init-model" train --stage=2 train x
+tap_refuses "a first stage that is not there" "absent" train --stage=2 --lambda-ctc=0 --init-model=absent train x
+tap_refuses "heads that do not fit" "no multiple of fusion-heads=3" train --input=both --fusion=tgf --fusion-heads=3 train x
+tap_refuses "contrast without words" "needs input=both" train --lambda-cl=1 train x
+tap_done
