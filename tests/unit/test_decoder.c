@@ -1,5 +1,6 @@
 /* The decoder against transformers: every layer's states, logits, loss, every gradient, and what beam search finds, of the
  * tiny models that tests/parity/make_decoder.py wrote; word by word against all words at once. */
+#include "tests/unit/malloc_fault.h"
 #include "tests/unit/parity.h"
 
 enum { MOST = 80, START = 2, END = 3, BEAM = 4 };
@@ -171,9 +172,10 @@ START_TEST(cached_is_uncached)
     model m = open_model();
     nn_decoding *d = start(&m);
     nn_sequence_model s = nn_decoding_model(d);
-    nn_tape *other = nn_tape_new(NULL, &(base_error)BASE_ERROR_INIT);
+    nn_tape *other = nn_tape_new(&(nn_tape_options){ .memory = 1 << 24 }, &(base_error)BASE_ERROR_INIT);
     const nn_file_tensor *states = parity_find(m.reference, "source_states");
 
+    ck_assert_ptr_nonnull(other);
     for (int k = 0; k < STEPS; k++) {
         base_error e = BASE_ERROR_INIT;
         const float *p = s.next(s.self, begin[k], from[k], next[k], &e);
@@ -250,6 +252,42 @@ START_TEST(a_word_too_many_is_an_error)
 }
 END_TEST
 
+/* Whichever allocation fails, the search says so, gives everything back, and works the next time. */
+START_TEST(every_allocation_may_fail)
+{
+    model m = open_model();
+    nn_sequence_options o = options(BEAM);
+    nn_hypothesis out[3 * BEAM];
+    int found[3], failures = 0;
+    base_status status = BASE_NO_MEMORY;
+
+    nn_decoding_free(start(&m));        /* what is allocated once is allocated now */
+    for (long n = 0; status && MALLOC_FAULTS; n++) {
+        base_error e = BASE_ERROR_INIT;
+        nn_tape_begin(m.tape, NN_INFER, 0);
+        nn_tensor *source = encode(&m);
+        long live = malloc_live;
+
+        malloc_left = n;
+        nn_decoding *d = nn_decoding_new(m.tape, m.decoder, source, &e);
+        if (d) {
+            nn_sequence_model s = nn_decoding_model(d);
+            nn_sequence_beam(&s, &o, out, found, &e);
+        }
+        malloc_left = -1;
+        status = e.status;
+        for (int i = 0; !status && i < 3 * BEAM; i++)
+            nn_hypothesis_free(&out[i]);
+        nn_decoding_free(d);
+        ck_assert_int_eq(malloc_live, live);
+        ck_assert_msg(!status || status == BASE_NO_MEMORY, "allocation %ld: %s", n, e.text);
+        failures += status != BASE_OK;
+    }
+    ck_assert(!MALLOC_FAULTS || failures > 40);
+    close_model(&m);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("decoder");
@@ -262,6 +300,7 @@ static Suite *suite(void)
     tcase_add_test(c, cached_is_uncached);
     tcase_add_test(c, search_finds_what_it_finds_in_pytorch);
     tcase_add_test(c, a_word_too_many_is_an_error);
+    tcase_add_test(c, every_allocation_may_fail);
     suite_add_tcase(s, c);
     return s;
 }

@@ -118,7 +118,7 @@ START_TEST(a_wide_beam_finds_the_best)
         nn_sequence_model m = model_of(&y, seed, 0, SENTENCES, 0.0f);
         nn_hypothesis out[SENTENCES * 8];
         base_error e = BASE_ERROR_INIT;
-        int found[SENTENCES], labels[MOST];
+        int found[SENTENCES], labels[MOST + 1];
 
         if (_i == 3) {
             o.unknown = 4;
