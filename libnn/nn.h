@@ -377,6 +377,9 @@ typedef struct nn_file_tensor {
 SERIN_API base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_error *e);
 /* The elements as they are, in row-major order: out [bytes]. data is not NULL. */
 SERIN_API void        nn_file_tensor_bytes(const nn_file_tensor *f, void *out);
+/* F32, F16, BF16, F64 as F32, F16 or BF16: each value the nearest that d has, of two equally near ones the even; out [count]
+ * in row-major order. BASE_VALUE names the first element that is no number or beyond d's range; BASE_UNSUPPORTED: another type. */
+SERIN_API base_status nn_file_tensor_round(const nn_file_tensor *f, nn_dtype d, void *out, base_error *e);
 
 /* A checkpoint of any kind that Serin reads, told by its content: safetensors, PyTorch's zip and legacy files, any of them in
  * shards with an index. path: a file, a *.index.json, or a folder that holds model.safetensors, model.safetensors.index.json,
@@ -389,6 +392,8 @@ SERIN_API int  nn_archive_count(const nn_archive *a);
 SERIN_API const nn_file_tensor *nn_archive_at(const nn_archive *a, int i);      /* names rising */
 SERIN_API const nn_file_tensor *nn_archive_find(const nn_archive *a, const char *name);     /* NULL: absent */
 SERIN_API const char *nn_archive_meta(const nn_archive *a, const char *key);    /* safetensors' __metadata__; NULL: absent */
+typedef struct nn_meta { const char *key, *value; } nn_meta;
+SERIN_API const nn_meta *nn_archive_meta_at(const nn_archive *a, int i);        /* by key, rising; NULL: no more */
 SERIN_API const char *nn_archive_format(const nn_archive *a);                   /* "PyTorch zip, sharded" */
 SERIN_API int         nn_archive_files(const nn_archive *a);
 SERIN_API const char *nn_archive_file(const nn_archive *a, int i);
@@ -401,7 +406,6 @@ SERIN_API int  nn_safetensors_count(const nn_safetensors *s);
 SERIN_API const nn_file_tensor *nn_safetensors_at(const nn_safetensors *s, int i);
 SERIN_API const nn_file_tensor *nn_safetensors_find(const nn_safetensors *s, const char *name);
 SERIN_API const char *nn_safetensors_meta(const nn_safetensors *s, const char *key);   /* __metadata__, NULL: absent */
-typedef struct nn_meta { const char *key, *value; } nn_meta;
 SERIN_API int            nn_safetensors_meta_count(const nn_safetensors *s);
 SERIN_API const nn_meta *nn_safetensors_meta_at(const nn_safetensors *s, int i);        /* by key, rising */
 
@@ -420,13 +424,17 @@ SERIN_API base_status nn_safetensors_save(const char *path, const nn_save_tensor
 /* Parameters to safetensors, under their names. */
 SERIN_API base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *meta, int n_meta, base_error *e);
 
+/* How a parameter fits what the file holds; ZEROED: a bias of convolutions that fairseq's files lack becomes 0; UNEXPECTED: a
+ * tensor that no parameter asks for. */
+typedef enum nn_fit { NN_FIT_LOADED, NN_FIT_MISSING, NN_FIT_ZEROED, NN_FIT_OTHER_SHAPE, NN_FIT_OTHER_DTYPE, NN_FIT_UNEXPECTED } nn_fit;
 /* How a file's tensors and the parameters fit. */
 typedef struct nn_load {
     const char *only;       /* set by the caller: the parameters whose names begin so; NULL: all */
     bool allow_missing;     /* set by the caller: parameters that the file lacks keep their values */
+    void (*tell)(void *data, nn_fit fit, const char *name);     /* set by the caller: told of each but the loaded; NULL: nobody */
+    void *data;             /* tell's */
     int  loaded, missing, mismatched;   /* parameters */
-    int  zeroed;            /* biases of convolutions that fairseq's files lack: 0 */
-    int  unexpected;        /* tensors that no parameter asks for; no error */
+    int  zeroed, unexpected;            /* no error */
     char text[1000];        /* all of it in a sentence that names the first ones of each kind */
 } nn_load;
 /* Parameters from a checkpoint (nn_archive_open), by name. The spellings of published ones are understood: "hubert.",
@@ -434,6 +442,8 @@ typedef struct nn_load {
  * BASE_MISSING, BASE_SHAPE, BASE_UNSUPPORTED (an integer dtype): the message is l's text; BASE_VALUE: a NaN or Inf, named by
  * tensor and element. No parameter has changed then. */
 SERIN_API base_status nn_params_load(nn_params *p, const char *path, nn_load *l, base_error *e);
+/* What loading would find: fails as it does, but looks at no value. p need not be built. */
+SERIN_API base_status nn_params_match(const nn_params *p, const nn_archive *a, nn_load *l, base_error *e);
 
 /* A training checkpoint: parameters, moments, average, counters and texts (seed, data position, configuration hash, label
  * names) in one safetensors file with checksums. The directory is the caller's alone (base_lock). */

@@ -1,6 +1,7 @@
 /* A model's folder: Hugging Face's config.json and preprocessor_config.json with a few keys of ours, labels.json,
  * vocab.json and model.safetensors. The weights carry the labels, the vocabulary's hash and the configuration's, so a file from
- * another folder is refused. Where a folder is read, one file of weights may be named instead; the rest lies beside it. */
+ * another folder is refused. Where a folder is read, one file of weights may be named instead; the rest lies beside it. A
+ * HuBERT of others with a vocab.json is read as well: a model with CTC alone. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -282,16 +283,17 @@ base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_
     return e->status;
 }
 
-/* What only our folders hold. */
-static base_status read_ours(const char *path, ser_model_config *out, base_error *e)
+/* What only our folders hold; *ours is false for others'. */
+static base_status read_ours(const char *path, ser_model_config *out, bool *ours, base_error *e)
 {
     json_t *j = load_json(path, e);
     int version = 0;
 
     if (!j)
         return e->status;
-    if (!json_object_get(j, "serin"))
-        base_fail(e, BASE_UNSUPPORTED, "%s: no \"serin\": this is no model of serin-train's", path);
+    *ours = json_object_get(j, "serin") != NULL;
+    if (!*ours)
+        out->head_hidden = 0;
     else if (json_unpack(j, "{s:{s:i, s:i}}", "serin", "version", &version, "head_hidden", &out->head_hidden) != 0 ||
              out->head_hidden < 0)
         base_fail(e, BASE_FORMAT, "%s: \"serin\" lacks version or head_hidden", path);
@@ -311,35 +313,45 @@ static base_status check_meta(const nn_archive *a, const char *path, const char 
     return base_fail(e, BASE_MISMATCH, "%s: saved with %s %s, but the folder says %s", path, what, found ? found : "(none)", expected);
 }
 
-static base_status check_weights(const ser_model *m, const char *path, base_error *e)
+static base_status check_ours(const ser_model *m, const nn_archive *a, const char *path, base_error *e)
 {
     char config[HASH_TEXT], vocab[HASH_TEXT], *labels = ser_names_text(&m->names);
-    nn_archive *a = NULL;
 
     if (!labels)
-        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
-    else if (!hash_config(&m->config, config, e))
-        a = nn_archive_open(path, e);
-    if (a) {
-        hash_vocab(m->names.vocab, vocab);
-        if (!check_meta(a, path, "serin.labels", labels, "labels", e) && !check_meta(a, path, "serin.vocab", vocab, "vocabulary", e))
-            check_meta(a, path, "serin.config", config, "configuration", e);
-    }
-    nn_archive_close(a);
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
+    hash_vocab(m->names.vocab, vocab);
+    if (!hash_config(&m->config, config, e) && !check_meta(a, path, "serin.labels", labels, "labels", e) &&
+        !check_meta(a, path, "serin.vocab", vocab, "vocabulary", e))
+        check_meta(a, path, "serin.config", config, "configuration", e);
     free(labels);
     return e->status;
 }
 
-ser_model *ser_model_load(const char *dir, base_error *e)
+static base_status check_weights(const ser_model *m, const char *path, base_error *e)
+{
+    nn_archive *a = nn_archive_open(path, e);
+
+    if (a && m->published && nn_archive_meta(a, "serin.config"))
+        base_fail(e, BASE_MISMATCH, "%s: the weights are serin-train's, but config.json has no \"serin\"", path);
+    else if (a && m->published && !m->names.vocab)
+        base_fail(e, BASE_MISSING, "%s: no vocab.json, which says what a model of others recognises", path);
+    else if (a && !m->published)
+        check_ours(m, a, path, e);
+    nn_archive_close(a);
+    return e->status;
+}
+
+ser_model *ser_model_describe(const char *dir, base_error *e)
 {
     ser_model_config c;
     ser_names names = { 0 };
     ser_model *m = NULL;
+    bool ours = false;
     folder f;
 
     if (folder_name(&f, dir, e))
         return NULL;
-    if (ser_folder_read_config(dir, &c, e) || read_ours(f.config, &c, e) || ser_names_read(&names, f.labels, e))
+    if (ser_folder_read_config(dir, &c, e) || read_ours(f.config, &c, &ours, e) || (ours && ser_names_read(&names, f.labels, e)))
         goto done;
     if (base_exists(f.vocab) && !(names.vocab = tx_vocab_read(f.vocab, NULL, e))) {
         ser_names_free(&names);
@@ -350,12 +362,21 @@ ser_model *ser_model_load(const char *dir, base_error *e)
         goto done;
     }
     m = ser_model_new(&c, &names, true, false, e);
+    if (m)
+        m->published = !ours;
+done:
+    folder_free(&f);
+    return m;
+}
+
+ser_model *ser_model_load(const char *dir, base_error *e)
+{
+    ser_model *m = ser_model_describe(dir, e);
+
     if (m && (check_weights(m, dir, e) || nn_params_load(m->params, dir, NULL, e))) {
         ser_model_free(m);
         m = NULL;
     }
-done:
-    folder_free(&f);
     return m;
 }
 

@@ -147,6 +147,7 @@ typedef struct ser_model {
     int              beam;          /* of the CTC decoder whose words BERT reads; 0 and 1: greedy */
     ser_linear       lm_head;       /* CTC; w NULL: the model has none */
     ser_head         head[SER_TASKS];
+    bool             published;     /* read from a folder that is none of serin-train's */
     nn_tensor       *mean, *scale;  /* [1][cols] of the input, subtracted and multiplied; NULL: not normalised */
 } ser_model;
 
@@ -175,8 +176,9 @@ void       ser_model_free(ser_model *m);
 
 /* A folder: config.json (Hugging Face's keys and "serin"), preprocessor_config.json, labels.json, vocab.json,
  * model.safetensors. Load refuses (BASE_MISMATCH) weights that were saved with other labels or another configuration,
- * and a folder of another version. */
+ * and a folder of another version. It takes a HuBERT for CTC of others, too: config.json, vocab.json and weights. */
 base_status ser_model_save(const ser_model *m, const char *dir, base_error *e);
+ser_model  *ser_model_describe(const char *dir, base_error *e);     /* without its weights, which are not looked at */
 ser_model  *ser_model_load(const char *dir, base_error *e);
 /* The encoder's weights from a checkpoint of any kind, ours or published (nn_archive_open), in a folder or one file; the log
  * tells what was found. BASE_MISSING: the message names all that is not there, which then keeps what m has, if allowed. */

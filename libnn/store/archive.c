@@ -331,6 +331,13 @@ const char *nn_archive_meta(const nn_archive *a, const char *key)
     return a->shard[0].safetensors ? nn_safetensors_meta(a->shard[0].safetensors, key) : NULL;
 }
 
+const nn_meta *nn_archive_meta_at(const nn_archive *a, int i)
+{
+    const nn_safetensors *s = a->shard[0].safetensors;
+
+    return s && i < nn_safetensors_meta_count(s) ? nn_safetensors_meta_at(s, i) : NULL;
+}
+
 const nn_file_tensor *nn_archive_find(const nn_archive *a, const char *name)
 {
     nn_file_tensor wanted = { .name = name };

@@ -1,4 +1,5 @@
 /* Number formats of files, and how each becomes float32. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -172,6 +173,97 @@ base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_erro
             "tensor \"" NN_NAME "\": dtype " NN_NAME ", expected F32, F16, BF16 or F64", f->name, f->dtype_text);
     base_parallel_for(f->count, GRAIN, i, end)
         nn_part_to_floats(f, i, end - i, out + i);
+    return BASE_OK;
+}
+
+/* ---- rounding ---------------------------------------------------------------------------------------------------- */
+
+/* digits: of the fraction; least: the exponent of the smallest subnormal. */
+typedef struct narrow { int digits, least; double most; } narrow;
+
+static const narrow half = { 10, -24, 65504.0 }, brain = { 7, -133, 0x1.fep127 }, single = { 23, -149, 0x1.fffffep127 };
+
+/* The nearest multiple of the last place that x has in the narrow type, a tie to the even one: what is added leaves no bits
+ * below that place, and the processor rounds so. From double, since from float a double would be rounded twice. */
+static inline double round_to(double x, narrow type)
+{
+    uint64_t bits;
+    int place;
+    double shift;
+
+    memcpy(&bits, &x, sizeof bits);
+    place = (int)(bits >> 52 & 0x7ff) - 1023 - type.digits;
+    place = place < type.least ? type.least : place > 128 ? 128 : place;
+    bits = (uint64_t)(place + 52 + 1023) << 52 | (uint64_t)1 << 51;
+    memcpy(&shift, &bits, sizeof shift);
+    return (x + shift) - shift;
+}
+
+/* The inverse of half_to_float and brain_to_float, for values that the types have. */
+static inline uint16_t float_to_half(float f)
+{
+    uint32_t sign, bits;
+    float scaled = f * 0x1p-112f;
+
+    memcpy(&sign, &f, sizeof sign);
+    memcpy(&bits, &scaled, sizeof bits);
+    return (uint16_t)((sign >> 16 & 0x8000) | (bits >> 13 & 0x7fff));
+}
+
+static inline uint16_t float_to_brain(float f)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &f, sizeof bits);
+    return (uint16_t)(bits >> 16);
+}
+
+/* Element i of f, a type of which weights are made. */
+static double element(const nn_file_tensor *f, int64_t i)
+{
+    double wide;
+    float x;
+
+    if (f->dtype != NN_F64) {
+        nn_part_to_floats(f, i, 1, &x);
+        return (double)x;
+    }
+    if (f->stride)
+        gather(f, i, 1, (char *)&wide);
+    else
+        memcpy(&wide, (const char *)f->data + (size_t)i * sizeof wide, sizeof wide);
+    return wide;
+}
+
+static bool round_one(double x, nn_dtype d, int64_t i, void *out)
+{
+    const narrow type = d == NN_F16 ? half : d == NN_BF16 ? brain : single;
+    double y = round_to(x, type);
+    float f;
+
+    if (!(y <= type.most && y >= -type.most))
+        return false;
+    f = copysignf((float)y, (float)x);      /* a negative number that is rounded to 0 stays negative */
+    if (d == NN_F32)
+        ((float *)out)[i] = f;
+    else
+        ((uint16_t *)out)[i] = d == NN_F16 ? float_to_half(f) : float_to_brain(f);
+    return true;
+}
+
+base_status nn_file_tensor_round(const nn_file_tensor *f, nn_dtype d, void *out, base_error *e)
+{
+    int64_t bad = f->count;
+
+    if (!nn_is_float(f))
+        return base_fail(e, BASE_UNSUPPORTED,
+            "tensor \"" NN_NAME "\": dtype " NN_NAME ", expected F32, F16, BF16 or F64", f->name, f->dtype_text);
+    for (int64_t i = 0; i < f->count && bad == f->count; i++)
+        if (!round_one(element(f, i), d, i, out))
+            bad = i;
+    if (bad < f->count)
+        return base_fail(e, BASE_VALUE, "tensor \"" NN_NAME "\": element %lld is %g, no number that %s has", f->name,
+            (long long)bad, element(f, bad), nn_dtype_name(d));
     return BASE_OK;
 }
 

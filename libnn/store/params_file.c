@@ -32,13 +32,13 @@ base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */
 
-typedef enum verdict { LOADED, MISSING, ZEROED, OTHER_SHAPE, OTHER_DTYPE, UNASKED } verdict;
+#define UNASKED NN_FIT_UNEXPECTED       /* of a parameter: the caller does not want it */
 
 /* What a parameter's values come from. */
 typedef struct origin {
     const nn_file_tensor *f;        /* NULL: nothing */
     bool                  norm;     /* the norm of each tap of f, a convolution's weight that carries its weight norm */
-    verdict               verdict;
+    nn_fit                fit;
 } origin;
 
 /* What Hugging Face's classes put in front of their base model's names, or not; one kind reads the other's. */
@@ -113,14 +113,14 @@ static bool may_be_zero(const char *name)
 
 /* ---- does it fit? ------------------------------------------------------------------------------------------------ */
 
-static verdict judge(const nn_param *q, origin o)
+static nn_fit judge(const nn_param *q, origin o)
 {
     if (!o.f)
-        return may_be_zero(q->name) ? ZEROED : MISSING;
+        return may_be_zero(q->name) ? NN_FIT_ZEROED : NN_FIT_MISSING;
     if (o.norm ? o.f->shape[2] != q->count
                : o.f->ndim != q->ndim || memcmp(o.f->shape, q->shape, (size_t)q->ndim * sizeof *q->shape))
-        return OTHER_SHAPE;
-    return nn_is_float(o.f) ? LOADED : OTHER_DTYPE;
+        return NN_FIT_OTHER_SHAPE;
+    return nn_is_float(o.f) ? NN_FIT_LOADED : NN_FIT_OTHER_DTYPE;
 }
 
 static int by_address(const void *a, const void *b)
@@ -161,12 +161,19 @@ static void say_kind(nn_load *l, int k, int n, const char *kind)
         say(l, ", …");
 }
 
-static void say_missing(nn_load *l, const nn_params *p, const origin *from, verdict v, int n, const char *kind)
+static void tell(const nn_load *l, nn_fit fit, const char *name)
+{
+    if (l->tell)
+        l->tell(l->data, fit, name);
+}
+
+static void say_missing(nn_load *l, const nn_params *p, const origin *from, nn_fit v, int n, const char *kind)
 {
     for (int i = 0, k = 0; i < nn_params_count(p); i++) {
         const nn_param *q = nn_params_at(p, i);
-        if (from[i].verdict != v)
+        if (from[i].fit != v)
             continue;
+        tell(l, v, q->name);
         say_kind(l, k, n, kind);
         if (k++ < NAMED)
             say(l, "\"%s\" %s", q->name, nn_shape_print(q->ndim, q->shape).s);
@@ -178,12 +185,13 @@ static void say_mismatched(nn_load *l, const nn_params *p, const origin *from)
     for (int i = 0, k = 0; i < nn_params_count(p); i++) {
         const nn_param *q = nn_params_at(p, i);
         const nn_file_tensor *f = from[i].f;
-        if (from[i].verdict != OTHER_SHAPE && from[i].verdict != OTHER_DTYPE)
+        if (from[i].fit != NN_FIT_OTHER_SHAPE && from[i].fit != NN_FIT_OTHER_DTYPE)
             continue;
+        tell(l, from[i].fit, q->name);
         say_kind(l, k, l->mismatched, "of another kind");
         if (k++ >= NAMED)
             continue;
-        if (from[i].verdict == OTHER_SHAPE)
+        if (from[i].fit == NN_FIT_OTHER_SHAPE)
             say(l, "\"" NN_NAME "\" is %s, expected %s", f->name, nn_shape_print(f->ndim, f->shape).s,
                 nn_shape_print(q->ndim, q->shape).s);
         else
@@ -198,6 +206,7 @@ static void count_unexpected(nn_load *l, const nn_archive *a, const origin *used
         const nn_file_tensor *f = nn_archive_at(a, i);
         if (is_buffer(f->name) || (n && bsearch(&(origin){ .f = f }, used, (size_t)n, sizeof *used, by_address)))
             continue;
+        tell(l, NN_FIT_UNEXPECTED, f->name);
         if (l->unexpected == 0)
             say(l, "; unexpected:");
         if (l->unexpected < NAMED)
@@ -220,22 +229,23 @@ static base_status match(const nn_params *p, const nn_archive *a, origin *from, 
         const nn_param *q = nn_params_at(p, i);
         bool asked = !l->only || !strncmp(q->name, l->only, strlen(l->only));
         from[i] = asked ? find_origin(a, q->name) : (origin){ NULL };
-        from[i].verdict = asked ? judge(q, from[i]) : UNASKED;
-        count[from[i].verdict]++;
+        from[i].fit = asked ? judge(q, from[i]) : UNASKED;
+        count[from[i].fit]++;
         used[i] = from[i];
     }
-    *l = (nn_load){ .only = l->only, .allow_missing = l->allow_missing, .loaded = count[LOADED],
-        .missing = count[MISSING], .zeroed = count[ZEROED], .mismatched = count[OTHER_SHAPE] + count[OTHER_DTYPE] };
+    *l = (nn_load){ .only = l->only, .allow_missing = l->allow_missing, .tell = l->tell, .data = l->data,
+        .loaded = count[NN_FIT_LOADED], .missing = count[NN_FIT_MISSING], .zeroed = count[NN_FIT_ZEROED],
+        .mismatched = count[NN_FIT_OTHER_SHAPE] + count[NN_FIT_OTHER_DTYPE] };
     say(l, "%d of %d parameters found", l->loaded, n - count[UNASKED]);
-    say_missing(l, p, from, MISSING, l->missing, "missing");
+    say_missing(l, p, from, NN_FIT_MISSING, l->missing, "missing");
     say_mismatched(l, p, from);
-    say_missing(l, p, from, ZEROED, l->zeroed, "taken as 0");
+    say_missing(l, p, from, NN_FIT_ZEROED, l->zeroed, "taken as 0");
     qsort(used, (size_t)n, sizeof *used, by_address);
     count_unexpected(l, a, used, n);
     free(used);
     bool lacking = l->missing && !l->allow_missing;
     return !lacking && !l->mismatched ? BASE_OK
-        : base_fail(e, lacking ? BASE_MISSING : count[OTHER_SHAPE] ? BASE_SHAPE : BASE_UNSUPPORTED, "%s", l->text);
+        : base_fail(e, lacking ? BASE_MISSING : count[NN_FIT_OTHER_SHAPE] ? BASE_SHAPE : BASE_UNSUPPORTED, "%s", l->text);
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */
@@ -309,7 +319,7 @@ static base_status take_values(const nn_params *p, const origin *from, base_erro
             compute_norm(from[i].f, q->x);
         else if (from[i].f)
             nn_file_tensor_floats(from[i].f, q->x, NULL);
-        else if (from[i].verdict == ZEROED)
+        else if (from[i].fit == NN_FIT_ZEROED)
             memset(q->x, 0, (size_t)q->count * sizeof *q->x);
     }
     return status;
@@ -329,4 +339,13 @@ base_status nn_params_load(nn_params *p, const char *path, nn_load *l, base_erro
     free(from);
     nn_archive_close(a);
     return why.status ? base_fail(e, why.status, "%s", why.text) : BASE_OK;
+}
+
+base_status nn_params_match(const nn_params *p, const nn_archive *a, nn_load *l, base_error *e)
+{
+    origin *from = calloc((size_t)nn_params_count(p) + 1, sizeof *from);
+    base_status status = from ? match(p, a, from, l, e) : base_fail(e, BASE_NO_MEMORY, "no memory for parameters");
+
+    free(from);
+    return status;
 }

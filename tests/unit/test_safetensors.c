@@ -117,6 +117,65 @@ START_TEST(halves)
 }
 END_TEST
 
+/* Between each two neighbours of a narrow type: the nearer, of the middle the even. From double, where rounding to float first
+ * would make a middle of what is a little beside it. */
+static void check_rounding(nn_dtype d, int least_beyond, double beyond_value)
+{
+    for (int i = 0; i < least_beyond; i++) {
+        uint16_t pair[2] = { (uint16_t)i, (uint16_t)(i + 1) }, out[8];
+        nn_file_tensor narrow = { .name = "n", .dtype = d, .count = 2, .data = pair };
+        float value[2];
+        nn_file_tensor_floats(&narrow, value, NULL);
+        double a = (double)value[0], b = i + 1 < least_beyond ? (double)value[1] : beyond_value, mid = (a + b) / 2;
+        double x[8] = { a, nextafter(mid, a), mid, nextafter(mid, b), -a, -nextafter(mid, a), -mid, -nextafter(mid, b) };
+        int beyond = i + 1 == least_beyond, even = i + (i & 1), expected[8] = { i, i, even, i + 1 };
+        nn_file_tensor wide = { .name = "x", .dtype = NN_F64, .dtype_text = "F64", .count = 8, .data = x };
+        base_error e = BASE_ERROR_INIT;
+
+        for (int k = 0; k < 4; k++)
+            expected[4 + k] = expected[k] | 0x8000;
+        ck_assert_int_eq(nn_file_tensor_round(&wide, d, out, &e), beyond ? BASE_VALUE : BASE_OK);
+        for (int k = 0; k < (beyond ? 2 : 8); k++)
+            ck_assert_msg(out[k] == expected[k], "%.17g: %04x, expected %04x", x[k], out[k], expected[k]);
+        if (beyond)
+            ck_assert_ptr_nonnull(strstr(e.text, "tensor \"x\": element 2 is "));
+    }
+}
+
+START_TEST(rounds_to_the_nearest)
+{
+    check_rounding(NN_F16, 0x7c00, 65536.0);
+    check_rounding(NN_BF16, 0x7f80, 0x1p128);
+}
+END_TEST
+
+START_TEST(rounds_no_other_thing)
+{
+    const double x[] = { 0.1, -0x1p-1074, 1e300, NAN, INFINITY };
+    const float f[] = { 1.5f, 0.1f, NAN };
+    nn_file_tensor wide = { .name = "x", .dtype = NN_F64, .dtype_text = "F64", .count = 2, .data = x };
+    float out[3];
+    uint16_t half[3];
+    base_error e = BASE_ERROR_INIT;
+
+    ck_assert_int_eq(nn_file_tensor_round(&wide, NN_F32, out, &e), BASE_OK);
+    ck_assert(out[0] == 0.1f && out[1] == 0.0f && signbit(out[1]));
+    for (int i = 2; i < 5; i++) {
+        nn_file_tensor bad = { .name = "x", .dtype = NN_F64, .dtype_text = "F64", .count = 1, .data = x + i };
+        ck_assert_int_eq(nn_file_tensor_round(&bad, NN_F32, out, NULL), BASE_VALUE);
+        ck_assert_int_eq(nn_file_tensor_round(&bad, NN_BF16, half, NULL), BASE_VALUE);
+    }
+    nn_file_tensor single = { .name = "y", .dtype = NN_F32, .dtype_text = "F32", .count = 2, .data = f };
+    ck_assert_int_eq(nn_file_tensor_round(&single, NN_F32, out, &e), BASE_OK);
+    ck_assert_mem_eq(out, f, 2 * sizeof *f);
+    single.count = 3;
+    ck_assert_int_eq(nn_file_tensor_round(&single, NN_F16, half, &e), BASE_VALUE);
+    ck_assert_str_eq(e.text, "tensor \"y\": element 2 is nan, no number that F16 has");
+    nn_file_tensor whole = { .name = "i", .dtype = NN_I64, .dtype_text = "I64", .count = 1, .data = x };
+    ck_assert_int_eq(nn_file_tensor_round(&whole, NN_F16, half, NULL), BASE_UNSUPPORTED);
+}
+END_TEST
+
 /* The reference's file, read and written again, is the same file. */
 START_TEST(writes_as_the_reference)
 {
@@ -423,6 +482,8 @@ static Suite *suite(void)
     unit_add(s, reads_every_type);
     unit_add(s, converts_as_torch);
     unit_add(s, halves);
+    unit_add(s, rounds_to_the_nearest);
+    unit_add(s, rounds_no_other_thing);
     unit_add(s, writes_as_the_reference);
     tcase_add_loop_test(table, malformed_files_are_refused, 0, (int)(sizeof malformed / sizeof *malformed));
     suite_add_tcase(s, table);
