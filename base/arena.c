@@ -39,6 +39,15 @@ static void *map(size_t bytes, int flags)
 
 void *base_pages_new(size_t bytes) { return map(bytes ? bytes : 1, 0); }
 
+void base_pages_drop(void *pages, size_t bytes)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), begin = ((uintptr_t)pages + page - 1) / page * page;
+    uintptr_t end = ((uintptr_t)pages + bytes) / page * page;
+
+    if (begin < end)
+        madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 void base_pages_free(void *pages, size_t bytes)
 {
     if (pages)

@@ -32,6 +32,8 @@ size_t     base_pool_peak(const base_pool *p);
 
 /* Zeroed pages of the system's, for arrays that live long; those never touched cost nothing. */
 void *base_pages_new(size_t bytes);                 /* NULL: refused */
+/* The pages that lie wholly inside are zeros again, and cost nothing. */
+void  base_pages_drop(void *pages, size_t bytes);
 void  base_pages_free(void *pages, size_t bytes);   /* NULL is fine */
 
 /* Whether what is reserved from now on asks for huge pages, where the system has them. Off at start: matrix products of

@@ -32,7 +32,8 @@ base_status base_map_open(base_map *m, const char *path, base_error *e)
     else if (!S_ISREG(s.st_mode))
         status = base_fail(e, BASE_UNSUPPORTED, "%s: not a regular file", path);
     else if (s.st_size > 0) {
-        void *data = mmap(NULL, (size_t)s.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        /* Writable, and private: who takes a mapped weight for its own and changes it gets a page of its own. */
+        void *data = mmap(NULL, (size_t)s.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, fd, 0);
         if (data == MAP_FAILED)
             status = base_fail_errno(e, "%s: cannot map", path);
         else

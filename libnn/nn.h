@@ -437,7 +437,8 @@ typedef struct nn_load {
     int  zeroed, unexpected;            /* no error */
     char text[1000];        /* all of it in a sentence that names the first ones of each kind */
 } nn_load;
-/* Parameters from a checkpoint (nn_archive_open), by name. The spellings of published ones are understood: "hubert.",
+/* Parameters from a checkpoint (nn_archive_open), by name. Frozen ones that the file holds as float32 stay in the mapped
+ * file, which lives as long as p. The spellings of published ones are understood: "hubert.",
  * "wav2vec2.", "bert." in front or not; PyTorch's weight norm old, new, and multiplied out; gamma and beta. l may be NULL.
  * BASE_MISSING, BASE_SHAPE, BASE_UNSUPPORTED (an integer dtype): the message is l's text; BASE_VALUE: a NaN or Inf, named by
  * tensor and element. No parameter has changed then. */

@@ -28,7 +28,7 @@ static base_status load(ser_conv *c, const char *dir, base_error *e)
     config.encoder.encoder.layers = 0;
     config.encoder.mask = (nn_mask_options){ 0 };
     config.input = SER_SPEECH;
-    if (!(c->model = ser_model_new(&config, &none, true, false, e)))
+    if (!(c->model = ser_model_new(&config, &none, SER_TRAIN_NOTHING, e)))
         return e->status;
     status = nn_params_load(c->model->params, dir, NULL, e);
     if (status || !(c->front = ser_front_new(&config.front, c->model, e)))

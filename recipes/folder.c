@@ -361,7 +361,7 @@ ser_model *ser_model_describe(const char *dir, base_error *e)
         ser_names_free(&names);
         goto done;
     }
-    m = ser_model_new(&c, &names, true, false, e);
+    m = ser_model_new(&c, &names, SER_TRAIN_NOTHING, e);
     if (m)
         m->published = !ours;
 done:

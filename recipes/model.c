@@ -113,7 +113,21 @@ static int declare_language(ser_model *m)
     return m->config.fusion.width;
 }
 
-static void declare(ser_model *m, bool freeze_conv)
+static void freeze(nn_params *p, ser_train_part part)
+{
+    nn_params_freeze(p, part == SER_TRAIN_NOTHING ? "" : "front.");
+    if (part == SER_TRAIN_BUT_CONV)
+        nn_params_freeze(p, "hubert.feature_extractor.");
+    if (part == SER_TRAIN_ADAPTERS) {
+        nn_params_freeze(p, "hubert.");
+        nn_params_freeze(p, "bert.");
+        nn_params_freeze(p, "lm_head.");
+        nn_params_thaw(p, "adapter.");
+        nn_params_thaw(p, ".lora.");
+    }
+}
+
+static void declare(ser_model *m)
 {
     const nn_encoder_config *c = &m->config.encoder.encoder;
     int cols = m->config.front.bins * m->config.front.stack, read;
@@ -131,12 +145,9 @@ static void declare(ser_model *m, bool freeze_conv)
     for (int t = 0; t < SER_TASKS; t++)
         if (m->names.task[t].n)
             m->head[t] = new_head(m->params, ser_task_name[t], read, m->config.head_hidden, m->names.task[t].n, c->init);
-    nn_params_freeze(m->params, "front.");
-    if (freeze_conv)
-        nn_params_freeze(m->params, "hubert.feature_extractor.");
 }
 
-ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, bool second_stage, base_error *e)
+ser_model *ser_model_new(const ser_model_config *c, ser_names *names, ser_train_part part, base_error *e)
 {
     ser_model *m = calloc(1, sizeof *m);
 
@@ -158,18 +169,12 @@ ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freez
         ser_model_free(m);
         return NULL;
     }
-    declare(m, freeze_conv);
+    declare(m);
+    freeze(m->params, part);
     if (!m->encoder || (m->config.input != SER_SPEECH && !m->bert) || (m->config.input == SER_BOTH && !m->fusion)) {
         base_fail(e, BASE_NO_MEMORY, "model: out of memory");
         ser_model_free(m);
         return NULL;
-    }
-    if (second_stage) {
-        nn_params_freeze(m->params, "hubert.");
-        nn_params_freeze(m->params, "bert.");
-        nn_params_freeze(m->params, "lm_head.");
-        nn_params_thaw(m->params, "adapter.");
-        nn_params_thaw(m->params, ".lora.");
     }
     if (nn_params_build(m->params, e)) {
         base_fail(e, BASE_NO_MEMORY, "model: out of memory");

@@ -169,9 +169,10 @@ char       *ser_folder_path(const char *model, const char *name);
 /* Whether the folder's model, by the model_type of its config.json, reads text and not sound: BERT; without one it is
  * HuBERT. BASE_UNSUPPORTED: neither. */
 base_status ser_folder_reads_text(const char *dir, bool *text, base_error *e);
-/* Takes the names over (also on failure). freeze_conv: the convolutions get no gradient;
- * second_stage: the encoders and the CTC head get none, but for adapters. Weights are not yet drawn. */
-ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, bool second_stage, base_error *e);
+/* Takes the names over (also on failure). What is not to be trained gets no gradient; adapters,
+ * fusion and heads go together. Weights are not yet drawn. */
+typedef enum ser_train_part { SER_TRAIN_ALL, SER_TRAIN_BUT_CONV, SER_TRAIN_ADAPTERS, SER_TRAIN_NOTHING } ser_train_part;
+ser_model *ser_model_new(const ser_model_config *c, ser_names *names, ser_train_part part, base_error *e);
 void       ser_model_free(ser_model *m);
 
 /* A folder: config.json (Hugging Face's keys and "serin"), preprocessor_config.json, labels.json, vocab.json,

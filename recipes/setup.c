@@ -120,7 +120,8 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
         ser_names_free(names);
         return e->status;
     }
-    r->model = ser_model_new(&mc, names, c->freeze_conv, c->stage == 2, e);
+    r->model = ser_model_new(&mc, names, c->stage == 2 ? SER_TRAIN_ADAPTERS : c->freeze_conv ? SER_TRAIN_BUT_CONV : SER_TRAIN_ALL,
+        e);
     if (!r->model)
         return e->status;
     nn_params_init(r->model->params, (uint64_t)c->seed);

@@ -127,6 +127,15 @@ struct nn_sampler {
     float       nudge;
     base_random direction;
 };
+
+/* ---- weights that live elsewhere (params.c) ---------------------------------------------------------------------- */
+
+/* Frozen parameter i has its values at x [count] from now on; what p held of it costs nothing any more. False, and nothing
+ * happens, when it is trained, or one of several that make a tensor. x NULL: only tells. */
+bool nn_params_borrow(nn_params *p, int i, float *x);
+/* The owner of borrowed values lives until p is freed, which calls release(owner). False: no memory. */
+bool nn_params_keep(nn_params *p, void *owner, void (*release)(void *owner));
+
 nn_tensor *nn_sample_rows(nn_tape *t, nn_sampler *s, int cols);             /* a packed batch, normal deviates */
 nn_tensor *nn_sample_text_rows(nn_tape *t, nn_sampler *s, int cols);        /* the same over text_begin */
 nn_tensor *nn_sample_matrix(nn_tape *t, nn_sampler *s, int64_t rows, int cols);     /* rows that stand alone: weights, tables */

@@ -23,6 +23,12 @@ typedef struct joined {
     struct joined *next;
 } joined;
 
+typedef struct kept {
+    void       *owner;
+    void      (*release)(void *owner);
+    struct kept *next;
+} kept;
+
 struct nn_params {
     nn_param *at;
     int       count, room;
@@ -32,6 +38,7 @@ struct nn_params {
     float    *values, *grads, *frozen;
     int64_t   trainable, n_frozen;
     bool      failed;
+    kept     *kept;
 };
 
 /* Zeros: what is never touched, as the gradients in inference, costs no memory. */
@@ -56,6 +63,11 @@ void nn_params_free(nn_params *p)
     for (joined *j = p->head, *next; j; j = next) {
         next = j->next;
         free(j);
+    }
+    for (kept *k = p->kept, *next; k; k = next) {
+        next = k->next;
+        k->release(k->owner);
+        free(k);
     }
     free(p->at);
     give(p->values, p->trainable);
@@ -212,6 +224,30 @@ base_status nn_params_build(nn_params *p, base_error *e)
         *offset += (count + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
     }
     return BASE_OK;
+}
+
+bool nn_params_borrow(nn_params *p, int i, float *x)
+{
+    for (joined *j = p->head; j; j = j->next)
+        if (j->first == i && j->count == 1 && j->frozen) {
+            if (!x)
+                return true;
+            base_pages_drop(p->at[i].x, (size_t)p->at[i].count * sizeof *x);
+            place(p, j, x, NULL);
+            return true;
+        }
+    return false;
+}
+
+bool nn_params_keep(nn_params *p, void *owner, void (*release)(void *owner))
+{
+    kept *k = malloc(sizeof *k);
+
+    if (k) {
+        *k = (kept){ owner, release, p->kept };
+        p->kept = k;
+    }
+    return k != NULL;
 }
 
 static float draw(const base_random *r, nn_init init, int64_t i)

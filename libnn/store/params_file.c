@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "libnn/core/core.h"
 #include "libnn/store/store.h"
 
 #define CHUNK 4096
@@ -100,7 +101,7 @@ static origin find_origin(const nn_archive *a, const char *name)
         if (f && (!ends[i].fused || f->ndim == 3))
             return (origin){ .f = f, .norm = ends[i].norm };
     }
-    return (origin){ NULL };
+    return (origin){ 0 };
 }
 
 /* Hugging Face's large models have biases in their convolutions, which fairseq's, of which they were made, do not. */
@@ -113,10 +114,11 @@ static bool may_be_zero(const char *name)
 
 /* ---- does it fit? ------------------------------------------------------------------------------------------------ */
 
-static nn_fit judge(const nn_param *q, origin o)
+/* A convolution's bias is 0 where the file has the convolution, and not this. */
+static nn_fit judge(const nn_archive *a, const nn_param *q, origin o)
 {
     if (!o.f)
-        return may_be_zero(q->name) ? NN_FIT_ZEROED : NN_FIT_MISSING;
+        return may_be_zero(q->name) && find_with_base(a, q->name, strlen(q->name) - strlen("bias"), "weight") ? NN_FIT_ZEROED : NN_FIT_MISSING;
     if (o.norm ? o.f->shape[2] != q->count
                : o.f->ndim != q->ndim || memcmp(o.f->shape, q->shape, (size_t)q->ndim * sizeof *q->shape))
         return NN_FIT_OTHER_SHAPE;
@@ -228,8 +230,8 @@ static base_status match(const nn_params *p, const nn_archive *a, origin *from, 
     for (int i = 0; i < n; i++) {
         const nn_param *q = nn_params_at(p, i);
         bool asked = !l->only || !strncmp(q->name, l->only, strlen(l->only));
-        from[i] = asked ? find_origin(a, q->name) : (origin){ NULL };
-        from[i].fit = asked ? judge(q, from[i]) : UNASKED;
+        from[i] = asked ? find_origin(a, q->name) : (origin){ 0 };
+        from[i].fit = asked ? judge(a, q, from[i]) : UNASKED;
         count[from[i].fit]++;
         used[i] = from[i];
     }
@@ -306,7 +308,22 @@ static void compute_norm(const nn_file_tensor *f, float *g)
     }
 }
 
-static base_status take_values(const nn_params *p, const origin *from, base_error *e)
+/* A weight that stays as it is may stay where it is: does the file hold parameter i's values as they are needed? */
+static bool may_borrow(nn_params *p, int i, const origin *o)
+{
+    return o->f && !o->norm && o->f->dtype == NN_F32 && !o->f->stride && (uintptr_t)o->f->data % sizeof(float) == 0 &&
+           o->f->count > 0 && nn_params_borrow(p, i, NULL);
+}
+
+static bool borrows(nn_params *p, const origin *from)
+{
+    for (int i = 0; i < nn_params_count(p); i++)
+        if (may_borrow(p, i, &from[i]))
+            return true;
+    return false;
+}
+
+static base_status take_values(nn_params *p, const origin *from, base_error *e)
 {
     base_status status = BASE_OK;
 
@@ -315,7 +332,9 @@ static base_status take_values(const nn_params *p, const origin *from, base_erro
             status = check_finite(from[i].f, e);
     for (int i = 0; !status && i < nn_params_count(p); i++) {
         const nn_param *q = nn_params_at(p, i);
-        if (from[i].norm)
+        if (may_borrow(p, i, &from[i]))
+            nn_params_borrow(p, i, (float *)from[i].f->data);
+        else if (from[i].norm)
             compute_norm(from[i].f, q->x);
         else if (from[i].f)
             nn_file_tensor_floats(from[i].f, q->x, NULL);
@@ -325,19 +344,25 @@ static base_status take_values(const nn_params *p, const origin *from, base_erro
     return status;
 }
 
+static void release(void *archive) { nn_archive_close(archive); }
+
 base_status nn_params_load(nn_params *p, const char *path, nn_load *l, base_error *e)
 {
     base_error why = BASE_ERROR_INIT;
     nn_archive *a = nn_archive_open(path, &why);
     origin *from = a ? calloc((size_t)nn_params_count(p) + 1, sizeof *from) : NULL;
     nn_load own = { 0 };
+    bool kept = false;
 
     if (a && !from)
         base_fail(&why, BASE_NO_MEMORY, "%s: out of memory", path);
-    else if (a && (match(p, a, from, l ? l : &own, &why) || take_values(p, from, &why)))
+    else if (a && !match(p, a, from, l ? l : &own, &why) && borrows(p, from) && !(kept = nn_params_keep(p, a, release)))
+        base_fail(&why, BASE_NO_MEMORY, "%s: out of memory", path);
+    if (a && from && (why.status || take_values(p, from, &why)))
         base_fail_in(&why, "%s", nn_archive_files(a) == 1 ? nn_archive_file(a, 0) : path);
     free(from);
-    nn_archive_close(a);
+    if (!kept)      /* else p's values may be in it */
+        nn_archive_close(a);
     return why.status ? base_fail(e, why.status, "%s", why.text) : BASE_OK;
 }
 

@@ -64,7 +64,7 @@ static inline ser_model *new_model(bool with_gender, float dropout, int hidden)
     for (int i = 0; i < 2 && with_gender; i++)
         ser_labels_add(&names.task[SER_GENDER], (const char *[]){ "f", "m" }[i], &e);
     ck_assert_int_eq(ser_model_configure(&c, &mc, &e), BASE_OK);
-    m = ser_model_new(&mc, &names, false, false, &e);
+    m = ser_model_new(&mc, &names, SER_TRAIN_ALL, &e);
     ck_assert_msg(m != NULL, "%s", e.text);
     nn_params_init(m->params, 3);
     ck_assert_int_eq(ser_features_moments(&inputs, m->mean->x, m->scale->x, &e), BASE_OK);

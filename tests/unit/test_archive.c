@@ -330,15 +330,20 @@ START_TEST(biases_that_are_not_there)
         "hubert.encoder.layer_norm.bias" };
     const int64_t shape[] = { 2 };
     const float x[] = { 3, 4 };
-    const nn_save_tensor t = { "encoder.layer_norm.bias", NN_F32, 1, shape, x };
+    const nn_save_tensor t[] = { { "encoder.layer_norm.bias", NN_F32, 1, shape, x },
+        { "feature_extractor.conv_layers.6.conv.weight", NN_F32, 1, shape, x } };
     nn_params *p = make_params(2, names, 1, shape);
     nn_load l = { 0 };
 
-    ck_assert_int_eq(nn_safetensors_save(files_path("short"), &t, 1, NULL, 0, NULL), BASE_OK);
+    ck_assert_int_eq(nn_safetensors_save(files_path("none"), t, 1, NULL, 0, NULL), BASE_OK);
+    ck_assert_int_eq(nn_params_load(p, files_path("none"), &l, NULL), BASE_MISSING);     /* the convolution is not there */
+    l = (nn_load){ 0 };
+    ck_assert_int_eq(nn_safetensors_save(files_path("short"), t, 2, NULL, 0, NULL), BASE_OK);
     ck_assert_int_eq(nn_params_load(p, files_path("short"), &l, NULL), BASE_OK);
     ck_assert_int_eq(l.zeroed, 1);
     ck_assert_str_eq(l.text,
-        "1 of 2 parameters found; 1 taken as 0: \"hubert.feature_extractor.conv_layers.6.conv.bias\" [2]");
+        "1 of 2 parameters found; 1 taken as 0: \"hubert.feature_extractor.conv_layers.6.conv.bias\" [2]; unexpected: "
+        "\"feature_extractor.conv_layers.6.conv.weight\"");
     ck_assert_float_eq(nn_params_at(p, 0)->x[1], 0);
     ck_assert_float_eq(nn_params_at(p, 1)->x[1], 4);
     nn_params_free(p);
@@ -371,6 +376,43 @@ START_TEST(no_numbers_are_refused)
 }
 END_TEST
 
+/* A frozen weight is read where the file has it, may be changed without changing the file, and outlives the archive; a
+ * trained one, and the joined parts of one tensor, are copies. */
+START_TEST(frozen_weights_stay_in_the_file)
+{
+    static const float w[6] = { 1, 2, 3, 4, 5, 6 }, part[2] = { 7, 8 };
+    const nn_save_tensor saved[] = { { "frozen", NN_F32, 2, (const int64_t[]){ 2, 3 }, w },
+        { "q.b", NN_F32, 1, (const int64_t[]){ 2 }, part }, { "k.b", NN_F32, 1, (const int64_t[]){ 2 }, part },
+        { "trained", NN_F32, 2, (const int64_t[]){ 2, 3 }, w } };
+    base_error e = BASE_ERROR_INIT;
+    const float *before[2];
+
+    ck_assert_int_eq(nn_safetensors_save(files_path("frozen"), saved, 4, NULL, 0, &e), BASE_OK);
+    for (int again = 0; again < 2; again++) {
+        nn_params *p = nn_params_new();
+        nn_init zero = { NN_INIT_ZERO, 0 };
+
+        nn_params_add(p, zero, "trained", 2, (const int64_t[]){ 2, 3 });
+        nn_tensor *t = nn_params_add(p, zero, "frozen", 2, (const int64_t[]){ 2, 3 });
+        nn_params_add(p, zero, "{q,k}.b", 1, (const int64_t[]){ 2 });
+        nn_params_freeze(p, "frozen");
+        nn_params_freeze(p, "q.");
+        ck_assert_int_eq(nn_params_build(p, &e), BASE_OK);
+        before[0] = t->x;
+        before[1] = nn_params_at(p, 2)->x;
+        ck_assert_msg(nn_params_load(p, files_path("frozen"), NULL, &e) == BASE_OK, "%s", e.text);
+        ck_assert_ptr_ne(t->x, before[0]);
+        ck_assert_ptr_eq(t->x, nn_params_find(p, "frozen")->x);
+        ck_assert_ptr_eq(nn_params_at(p, 2)->x, before[1]);
+        ck_assert_mem_eq(t->x, w, sizeof w);
+        ck_assert_mem_eq(nn_params_find(p, "k.b")->x, part, sizeof part);
+        ck_assert_ptr_eq(nn_params_find(p, "trained")->x, nn_params_values(p));
+        t->x[0] = 9;        /* a page of its own: the next round finds the file as it was */
+        nn_params_free(p);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("libnn/store/archive");
@@ -388,6 +430,7 @@ static Suite *suite(void)
     unit_add(s, fused_weight_norm);
     unit_add(s, biases_that_are_not_there);
     unit_add(s, no_numbers_are_refused);
+    files_add(s, frozen_weights_stay_in_the_file);
     return s;
 }
 

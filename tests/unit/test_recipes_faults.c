@@ -32,7 +32,7 @@ static base_status try_make(base_error *e)
     ser_model *m = NULL;
 
     if (!ser_labels_add(&names.task[SER_EMOTION], "b", e) && !ser_labels_add(&names.task[SER_EMOTION], "a", e))
-        m = ser_model_new(&c, &names, false, false, e);
+        m = ser_model_new(&c, &names, SER_TRAIN_ALL, e);
     assert(!m == (e->status != BASE_OK));
     ser_names_free(&names);
     ser_model_free(m);
