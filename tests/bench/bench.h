@@ -1,5 +1,5 @@
-/* The bench: what every operator and a whole training step reach of the machine's own peaks, measured at the same time;
- * and the tokenizer. */
+/* The bench: what every operator, a whole training step, a search over words and the tokenizer reach, the first two of
+ * the machine's own peaks, measured at the same time. */
 #ifndef SERIN_TESTS_BENCH_H
 #define SERIN_TESTS_BENCH_H
 
