@@ -4,8 +4,13 @@
 
 #include <jansson.h>
 
+#include "base/error.h"
+
 /* malloc'd; flags are jansson's. NULL: no memory, or j is NULL. jansson's own json_dumps leaves out keys when memory ends
  * in the middle, and says nothing. */
 char *ser_json_text(const json_t *j, size_t flags);
+
+/* The file appears whole or not at all. Frees j, which may be NULL: no memory. */
+base_status ser_json_write(json_t *j, const char *path, base_error *e);
 
 #endif

@@ -142,6 +142,7 @@ base_status ser_model_configure(const ser_config *c, ser_model_config *out, base
 /* The same from the config.json and preprocessor_config.json of a folder, ours or Hugging Face's; or of that in which the
  * file dir lies. */
 base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e);
+base_status ser_folder_write_preprocessor(const ser_model_config *c, const char *path, base_error *e);
 /* Takes the names over (also on failure). freeze_conv: the convolutions get no gradient. Weights are not yet drawn. */
 ser_model *ser_model_new(const ser_model_config *c, ser_names *names, bool freeze_conv, base_error *e);
 void       ser_model_free(ser_model *m);
