@@ -377,8 +377,9 @@ typedef struct nn_file_tensor {
 SERIN_API base_status nn_file_tensor_floats(const nn_file_tensor *f, float *out, base_error *e);
 /* The elements as they are, in row-major order: out [bytes]. data is not NULL. */
 SERIN_API void        nn_file_tensor_bytes(const nn_file_tensor *f, void *out);
-/* F32, F16, BF16, F64 as F32, F16 or BF16: each value the nearest that d has, of two equally near ones the even; out [count]
- * in row-major order. BASE_VALUE names the first element that is no number or beyond d's range; BASE_UNSUPPORTED: another type. */
+/* F32, F16, BF16, F64 as F32, F16 or BF16: each value the nearest that d has, of two equally near ones the even; out
+ * [count] in row-major order. BASE_VALUE names the first element that is no number or beyond d's range; BASE_UNSUPPORTED:
+ * another type. */
 SERIN_API base_status nn_file_tensor_round(const nn_file_tensor *f, nn_dtype d, void *out, base_error *e);
 
 /* A checkpoint of any kind that Serin reads, told by its content: safetensors, PyTorch's zip and legacy files, any of them in
@@ -424,15 +425,21 @@ SERIN_API base_status nn_safetensors_save(const char *path, const nn_save_tensor
 /* Parameters to safetensors, under their names. */
 SERIN_API base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *meta, int n_meta, base_error *e);
 
-/* How a parameter fits what the file holds; ZEROED: a bias of convolutions that fairseq's files lack becomes 0; UNEXPECTED: a
- * tensor that no parameter asks for. */
-typedef enum nn_fit { NN_FIT_LOADED, NN_FIT_MISSING, NN_FIT_ZEROED, NN_FIT_OTHER_SHAPE, NN_FIT_OTHER_DTYPE, NN_FIT_UNEXPECTED } nn_fit;
+/* How a parameter fits what the file holds. */
+typedef enum nn_fit {
+    NN_FIT_LOADED,
+    NN_FIT_MISSING,
+    NN_FIT_ZEROED,          /* a bias of convolutions, which fairseq's files lack: 0 */
+    NN_FIT_OTHER_SHAPE,
+    NN_FIT_OTHER_DTYPE,
+    NN_FIT_UNEXPECTED       /* a tensor that no parameter asks for */
+} nn_fit;
 /* How a file's tensors and the parameters fit. */
 typedef struct nn_load {
     const char *only;       /* set by the caller: the parameters whose names begin so; NULL: all */
     bool allow_missing;     /* set by the caller: parameters that the file lacks keep their values */
-    void (*tell)(void *data, nn_fit fit, const char *name);     /* set by the caller: told of each but the loaded; NULL: nobody */
-    void *data;             /* tell's */
+    void (*tell)(void *data, nn_fit fit, const char *name);     /* set by the caller: told of all but the loaded; or NULL */
+    void *data;             /* set by the caller: tell's */
     int  loaded, missing, mismatched;   /* parameters */
     int  zeroed, unexpected;            /* no error */
     char text[1000];        /* all of it in a sentence that names the first ones of each kind */

@@ -1,5 +1,6 @@
-/* A checkpoint and its configuration, looked at: what it holds, whether its tensors are those of the model it says it is, and
- * which programs read it. Text out of files goes through JSON, so control characters in a name reach no terminal. */
+/* A checkpoint and its configuration, looked at: what it holds, whether its tensors are those of the model it says it
+ * is, and which programs read it. Text out of files goes through JSON, so that no control character of a name reaches a
+ * terminal. */
 #include "recipes/checkpoint.h"
 
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "base/file.h"
 #include "recipes/json.h"
 
-/* ---- opening ------------------------------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 char *ser_checkpoint_beside(const ser_checkpoint *c, const char *name)
 {
@@ -75,7 +76,7 @@ void ser_checkpoint_free(ser_checkpoint *c)
     free(c);
 }
 
-/* ---- JSON of what may be anything ---------------------------------------------------------------------------------- */
+/* ---- JSON of what may be anything -------------------------------------------------------------------------------- */
 
 /* Bytes that are no UTF-8 become U+FFFD. NULL: no memory. */
 static json_t *text(const char *s)
@@ -95,7 +96,7 @@ static json_t *text(const char *s)
 
 static bool put(json_t *object, const char *key, json_t *value) { return json_object_set_new(object, key, value) == 0; }
 
-/* ---- what is in it ------------------------------------------------------------------------------------------------- */
+/* ---- what is in it ----------------------------------------------------------------------------------------------- */
 
 static bool put_files(json_t *j, const nn_archive *a)
 {
@@ -140,8 +141,8 @@ static bool put_tensors(json_t *j, const nn_archive *a)
         bytes += (json_int_t)t->bytes;
         ok = json_array_append_new(list, tensor_json(t)) == 0;
     }
-    return put(j, "tensor_count", json_integer(nn_archive_count(a))) && put(j, "parameters", json_integer(parameters)) &&
-           put(j, "bytes", json_integer(bytes)) && put(j, "tensors", list) && ok;
+    return put(j, "tensors", list) && put(j, "tensor_count", json_integer(nn_archive_count(a))) &&
+           put(j, "parameters", json_integer(parameters)) && put(j, "bytes", json_integer(bytes)) && ok;
 }
 
 static bool put_metadata(json_t *j, const nn_archive *a)
@@ -155,10 +156,11 @@ static bool put_metadata(json_t *j, const nn_archive *a)
     return put(j, "metadata", all) && ok;
 }
 
-/* ---- what Serin would do with it ----------------------------------------------------------------------------------- */
+/* ---- what Serin would do with it --------------------------------------------------------------------------------- */
 
 static const char *const fit_key[] = { [NN_FIT_MISSING] = "missing", [NN_FIT_ZEROED] = "taken_as_0",
-    [NN_FIT_OTHER_SHAPE] = "of_another_shape", [NN_FIT_OTHER_DTYPE] = "of_another_type", [NN_FIT_UNEXPECTED] = "unexpected" };
+    [NN_FIT_OTHER_SHAPE] = "of_another_shape", [NN_FIT_OTHER_DTYPE] = "of_another_type",
+    [NN_FIT_UNEXPECTED] = "unexpected" };
 
 /* data: the object that has a list for each; a name for which there is no memory is left out. */
 static void list_name(void *data, nn_fit fit, const char *name)
@@ -166,45 +168,20 @@ static void list_name(void *data, nn_fit fit, const char *name)
     json_array_append_new(json_object_get(data, fit_key[fit]), text(name));
 }
 
-/* How the tensors fit parameters: an object, NULL: no memory. *fits: nothing is missing or of another kind. */
-static json_t *fit_json(const char *as, const nn_params *p, const char *only, const nn_archive *a, bool *fits)
-{
-    base_error why = BASE_ERROR_INIT;
-    json_t *j = json_object();
-    nn_load l = { .only = only, .tell = list_name, .data = j };
-    bool ok = j && put(j, "as", json_string(as));
-
-    for (int i = NN_FIT_MISSING; i <= NN_FIT_UNEXPECTED && ok; i++)
-        ok = put(j, fit_key[i], json_array());
-    if (ok)
-        *fits = nn_params_match(p, a, &l, &why) == BASE_OK;
-    if (ok && why.status != BASE_NO_MEMORY && put(j, "loaded", json_integer(l.loaded)) && put(j, "fits", json_boolean(*fits)) &&
-        put(j, "summary", text(l.text)))
-        return j;
-    json_decref(j);
-    return NULL;
-}
-
-static bool put_program(json_t *programs, const char *name) { return json_array_append_new(programs, json_string(name)) == 0; }
-
 /* HuBERT with CTC's head where there is one, and ours with all heads. */
-static bool put_hubert(json_t *j, json_t *programs, const ser_checkpoint *c, base_error *e)
+static base_status match_hubert(const ser_checkpoint *c, ser_match *m, base_error *e)
 {
-    ser_model *m = ser_model_describe(c->path, e);
-    bool whole = c->ours || nn_archive_find(c->archive, "lm_head.weight"), fits = false, ok;
-    json_t *fit = m ? fit_json(c->ours ? "serin-train's model" : m->names.vocab && whole ? "HuBERT for CTC" : "HuBERT", m->params,
-        whole ? NULL : "hubert.", c->archive, &fits) : NULL;
+    ser_model *model = ser_model_describe(c->path, e);
+    bool heads = c->ours || nn_archive_find(c->archive, "lm_head.weight");
 
-    if (m && !fit)
-        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->path);
-    ok = fit && put(j, "use", fit);
-    if (ok && fits)
-        ok = put_program(programs, "serin-states") && put_program(programs, "serin-train --init-model") &&
-             put_program(programs, "serin-convert") &&
-             (!whole || (!c->ours && !m->names.vocab) ||
-                 (put_program(programs, "serin-recognize") && put_program(programs, "serin-decode")));
-    ser_model_free(m);
-    return ok;
+    if (!model)
+        return e->status;
+    m->recognises = c->ours || (heads && model->names.vocab);
+    m->as = c->ours ? "serin-train's model" : m->recognises ? "HuBERT for CTC" : "HuBERT";
+    m->load.only = heads ? NULL : "hubert.";
+    nn_params_match(model->params, c->archive, &m->load, &m->misfit);
+    ser_model_free(model);
+    return e->status;
 }
 
 static bool has_either(const nn_archive *a, const char *name, const char *other)
@@ -213,45 +190,81 @@ static bool has_either(const nn_archive *a, const char *name, const char *other)
 }
 
 /* BERT with pooler and masked-word head where they are. */
-static bool put_bert(json_t *j, json_t *programs, const ser_checkpoint *c, base_error *e)
+static base_status match_bert(const ser_checkpoint *c, ser_match *m, base_error *e)
 {
-    bool words = nn_archive_find(c->archive, "cls.predictions.bias"), fits = false, ok = false;
+    bool words = nn_archive_find(c->archive, "cls.predictions.bias");
     char *path = ser_checkpoint_beside(c, "config.json");
     nn_params *p = nn_params_new();
+    nn_bert *model = NULL;
     nn_bert_config config;
-    nn_bert *m = NULL;
 
-    if (!path || !p)
+    m->as = words ? "BERT with its masked-word head" : "BERT";
+    if (!path || !p) {
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->path);
-    else if (!nn_bert_config_read(&config, path, e)) {
+    } else if (!nn_bert_config_read(&config, path, e)) {
         nn_params_push(p, "bert", 0);
-        m = nn_bert_new(p, &config, has_either(c->archive, "bert.pooler.dense.weight", "pooler.dense.weight"));
+        model = nn_bert_new(p, &config, has_either(c->archive, "bert.pooler.dense.weight", "pooler.dense.weight"));
         nn_params_pop(p);
-        if (m && words)
-            nn_bert_add_word_head(p, m);
-        json_t *fit = m ? fit_json(words ? "BERT with its masked-word head" : "BERT", p, NULL, c->archive, &fits) : NULL;
-        ok = fit && put(j, "use", fit) && (!fits || put_program(programs, "serin-convert"));
-        if (!ok)
+        if (model && words)
+            nn_bert_add_word_head(p, model);
+        if (model)
+            nn_params_match(p, c->archive, &m->load, &m->misfit);
+        else
             base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->path);
     }
-    nn_bert_free(m);
+    nn_bert_free(model);
     nn_params_free(p);
     free(path);
-    return ok;
+    return e->status;
 }
 
-static bool put_use(json_t *j, const ser_checkpoint *c, base_error *e)
+base_status ser_checkpoint_match(const ser_checkpoint *c, ser_match *m, base_error *e)
+{
+    if (c->kind == SER_KIND_UNKNOWN)
+        return base_fail(e, BASE_UNSUPPORTED, "%s: no config.json beside it whose model_type is hubert, wav2vec2 or bert",
+            c->path);
+    c->kind == SER_KIND_BERT ? match_bert(c, m, e) : match_hubert(c, m, e);
+    if (!e->status && m->misfit.status == BASE_NO_MEMORY)
+        base_fail(e, BASE_NO_MEMORY, "%s: %s", c->path, m->misfit.text);
+    return e->status;
+}
+
+static bool put_program(json_t *programs, const char *name)
+{
+    return json_array_append_new(programs, json_string(name)) == 0;
+}
+
+static bool put_programs(json_t *programs, const ser_checkpoint *c, const ser_match *m)
+{
+    bool ok = true;
+
+    if (c->kind == SER_KIND_HUBERT)
+        ok = put_program(programs, "serin-states") && put_program(programs, "serin-train --init-model");
+    if (m->recognises)
+        ok = ok && put_program(programs, "serin-recognize") && put_program(programs, "serin-decode");
+    return ok && put_program(programs, "serin-convert");
+}
+
+static bool put_use(json_t *j, json_t *programs, const ser_checkpoint *c, base_error *e)
+{
+    json_t *use = json_object();
+    ser_match m = { .load = { .tell = list_name, .data = use }, .misfit = BASE_ERROR_INIT };
+    bool ok = put(j, "use", use);
+
+    for (int i = NN_FIT_MISSING; i <= NN_FIT_UNEXPECTED && ok; i++)
+        ok = put(use, fit_key[i], json_array());
+    return ok && !ser_checkpoint_match(c, &m, e) && put(use, "as", json_string(m.as)) &&
+           put(use, "loaded", json_integer(m.load.loaded)) && put(use, "fits", json_boolean(!m.misfit.status)) &&
+           put(use, "summary", text(m.load.text)) && (m.misfit.status || put_programs(programs, c, &m));
+}
+
+static bool put_purpose(json_t *j, const ser_checkpoint *c, base_error *e)
 {
     json_t *programs = json_array();
-    bool ok = programs && put(j, "programs", programs);
 
-    if (ok && nn_archive_meta(c->archive, "serin.checkpoint"))
-        ok = put_program(programs, "serin-train --resume");
-    if (ok && c->kind == SER_KIND_HUBERT)
-        ok = put_hubert(j, programs, c, e);
-    else if (ok && c->kind == SER_KIND_BERT)
-        ok = put_bert(j, programs, c, e);
-    return ok;
+    return put(j, "programs", programs) &&
+           (!nn_archive_meta(c->archive, "serin.checkpoint") || put_program(programs, "serin-train --resume")) &&
+           (c->kind == SER_KIND_UNKNOWN || put_use(j, programs, c, e));
 }
 
 json_t *ser_checkpoint_describe(const ser_checkpoint *c, base_error *e)
@@ -260,14 +273,14 @@ json_t *ser_checkpoint_describe(const ser_checkpoint *c, base_error *e)
 
     if (j && put(j, "path", text(c->path)) && put(j, "format", json_string(nn_archive_format(c->archive))) &&
         put_files(j, c->archive) && put_tensors(j, c->archive) && put_metadata(j, c->archive) &&
-        (!c->config || json_object_set(j, "configuration", c->config) == 0) && put_use(j, c, e))
+        (!c->config || json_object_set(j, "configuration", c->config) == 0) && put_purpose(j, c, e))
         return j;
     base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->path);
     json_decref(j);
     return NULL;
 }
 
-/* ---- for people ---------------------------------------------------------------------------------------------------- */
+/* ---- for people -------------------------------------------------------------------------------------------------- */
 
 static void print_value(FILE *f, const json_t *value)
 {
@@ -318,14 +331,18 @@ static void print_list(FILE *f, const char *title, const json_t *list)
     }
 }
 
-static long long number(const json_t *j, const char *key) { return (long long)json_integer_value(json_object_get(j, key)); }
+static long long number(const json_t *j, const char *key)
+{
+    return (long long)json_integer_value(json_object_get(j, key));
+}
 
 void ser_checkpoint_print(const json_t *j, FILE *f)
 {
     fputs("path: ", f);
     print_value(f, json_object_get(j, "path"));
-    fprintf(f, "\nformat: %s\n%lld tensors, %lld parameters, %lld bytes\n", json_string_value(json_object_get(j, "format")),
-        number(j, "tensor_count"), number(j, "parameters"), number(j, "bytes"));
+    fprintf(f, "\nformat: %s\n%lld tensors, %lld parameters, %lld bytes\n",
+        json_string_value(json_object_get(j, "format")), number(j, "tensor_count"), number(j, "parameters"),
+        number(j, "bytes"));
     print_list(f, "files, with their bytes", json_object_get(j, "files"));
     print_list(f, "tensors", json_object_get(j, "tensors"));
     print_object(f, "metadata", json_object_get(j, "metadata"));

@@ -22,8 +22,18 @@ void            ser_checkpoint_free(ser_checkpoint *c);
 /* The path of a file beside the weights, malloc'd; NULL: no memory. */
 char           *ser_checkpoint_beside(const ser_checkpoint *c, const char *name);
 
-/* What is in it and what Serin would do with it, as docs/store.md has the keys; NULL: no memory, or the configuration is no
- * good. */
+/* How its tensors fit the model of its configuration. */
+typedef struct ser_match {
+    nn_load     load;           /* tell and data are set by the caller */
+    const char *as;             /* what it is read as: "HuBERT for CTC" */
+    bool        recognises;     /* it says what somebody said, or felt */
+    base_error  misfit;         /* BASE_OK: everything that is needed is there */
+} ser_match;
+/* BASE_UNSUPPORTED: the kind is unknown; a broken configuration is an error, a misfit is none. */
+base_status ser_checkpoint_match(const ser_checkpoint *c, ser_match *m, base_error *e);
+
+/* What is in it and what Serin would do with it, as docs/store.md has the keys; NULL: no memory, or the configuration is
+ * no good. */
 json_t *ser_checkpoint_describe(const ser_checkpoint *c, base_error *e);
 /* For people. */
 void    ser_checkpoint_print(const json_t *description, FILE *f);

@@ -1,7 +1,7 @@
 /* A model's folder: Hugging Face's config.json and preprocessor_config.json with a few keys of ours, labels.json,
- * vocab.json and model.safetensors. The weights carry the labels, the vocabulary's hash and the configuration's, so a file from
- * another folder is refused. Where a folder is read, one file of weights may be named instead; the rest lies beside it. A
- * HuBERT of others with a vocab.json is read as well: a model with CTC alone. */
+ * vocab.json and model.safetensors. The weights carry the labels, the vocabulary's hash and the configuration's, so that
+ * a file from another folder is refused. Where a folder is read, one file of weights may be named instead; the rest lies
+ * beside it. A HuBERT of others with a vocab.json is read as well: a model with CTC alone. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +167,11 @@ static base_status write_text(const char *text, const char *path, base_error *e)
     return base_out_commit(&o, e);
 }
 
+base_status ser_folder_write_preprocessor(const ser_model_config *c, const char *path, base_error *e)
+{
+    return ser_json_write(preprocessor_json(c), path, e);
+}
+
 base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
 {
     char config[HASH_TEXT], vocab[HASH_TEXT], *labels = ser_names_text(&m->names);
@@ -190,7 +195,7 @@ base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
         hash_vocab(m->names.vocab, vocab);
         status = ser_json_write(config_json(&m->config), f.config, e);
         if (!status)
-            status = ser_json_write(preprocessor_json(&m->config), f.preprocessor, e);
+            status = ser_folder_write_preprocessor(&m->config, f.preprocessor, e);
         if (!status)
             status = write_text(labels, f.labels, e);
         if (!status && m->names.vocab)
@@ -351,7 +356,8 @@ ser_model *ser_model_describe(const char *dir, base_error *e)
 
     if (folder_name(&f, dir, e))
         return NULL;
-    if (ser_folder_read_config(dir, &c, e) || read_ours(f.config, &c, &ours, e) || (ours && ser_names_read(&names, f.labels, e)))
+    if (ser_folder_read_config(dir, &c, e) || read_ours(f.config, &c, &ours, e) ||
+        (ours && ser_names_read(&names, f.labels, e)))
         goto done;
     if (base_exists(f.vocab) && !(names.vocab = tx_vocab_read(f.vocab, NULL, e))) {
         ser_names_free(&names);

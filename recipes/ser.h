@@ -164,6 +164,7 @@ base_status ser_model_configure(const ser_config *c, ser_model_config *out, base
 /* The same from the config.json and preprocessor_config.json of a folder, ours or Hugging Face's; or of that in which the
  * file dir lies. */
 base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e);
+base_status ser_folder_write_preprocessor(const ser_model_config *c, const char *path, base_error *e);
 /* The path of a file in a model's folder, or beside its file of weights, for the caller to free; NULL: no memory. */
 char       *ser_folder_path(const char *model, const char *name);
 /* Whether the folder's model, by the model_type of its config.json, reads text and not sound: BERT; without one it is

@@ -183,8 +183,8 @@ typedef struct narrow { int digits, least; double most; } narrow;
 
 static const narrow half = { 10, -24, 65504.0 }, brain = { 7, -133, 0x1.fep127 }, single = { 23, -149, 0x1.fffffep127 };
 
-/* The nearest multiple of the last place that x has in the narrow type, a tie to the even one: what is added leaves no bits
- * below that place, and the processor rounds so. From double, since from float a double would be rounded twice. */
+/* The nearest multiple of the last place that x has in the narrow type, a tie to the even one: what is added leaves no
+ * bits below that place, and the processor rounds so. From double, since from float a double would be rounded twice. */
 static inline double round_to(double x, narrow type)
 {
     uint64_t bits;

@@ -7,10 +7,10 @@
 #include "recipes/json.h"
 
 static const char usage[] =
-    "Tells what a checkpoint holds: its format and files, the tensors with types and shapes, metadata, the configuration beside\n"
-    "it, which of the tensors the model of that configuration loads, lacks or does not expect, and which programs read it.\n"
-    "The checkpoint is a file or a folder: safetensors or PyTorch's, whole or in shards. A broken one is named with what is\n"
-    "wrong, and the exit status is 1.\n"
+    "Tells what a checkpoint holds: its format and files, the tensors with types and shapes, metadata, the configuration\n"
+    "beside it, which of the tensors the model of that configuration loads, lacks or does not expect, and which programs\n"
+    "read it. The checkpoint is a file or a folder: safetensors or PyTorch's, whole or in shards. A broken one is named with\n"
+    "what is wrong, and the exit status is 1.\n"
     "Usage: serin-info [options] <checkpoint>\n"
     "e.g.:  serin-info hubert-large-ll60k\n";
 

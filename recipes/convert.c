@@ -1,0 +1,402 @@
+/* A checkpoint handed on: as Hugging Face's libraries read it, or as serin-train writes it. Tensors are copied one by
+ * one under their names; the folder is made beside its place and moved there when it is whole. */
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "recipes/checkpoint.h"
+#include "recipes/json.h"
+
+#define MOST_COMPANION ((size_t)256 << 20)
+
+/* ---- tensors ----------------------------------------------------------------------------------------------------- */
+
+static bool begins_with(const char *s, const char *beginning) { return !strncmp(s, beginning, strlen(beginning)); }
+
+static bool is_head(const char *name)
+{
+    for (int t = 0; t < SER_TASKS; t++)
+        if (begins_with(name, ser_task_name[t]) && name[strlen(ser_task_name[t])] == '.')
+            return true;
+    return false;
+}
+
+/* The names are encoder.c's. */
+static bool is_adapter(const char *name)
+{
+    return strstr(name, ".adapter.") || strstr(name, ".attention_adapter.") || strstr(name, ".lora.");
+}
+
+static bool are_equal(const nn_file_tensor *a, const nn_file_tensor *b)
+{
+    return b && a->data && b->data && a->dtype == b->dtype && a->bytes == b->bytes && !a->stride && !b->stride &&
+           !memcmp(a->data, b->data, a->bytes);
+}
+
+/* What transformers ties: BERT's output matrix is the word table, and two names have one bias. */
+static bool is_tied(const nn_archive *a, const nn_file_tensor *t)
+{
+    if (!strcmp(t->name, "cls.predictions.decoder.weight"))
+        return are_equal(t, nn_archive_find(a, "bert.embeddings.word_embeddings.weight"));
+    return !strcmp(t->name, "cls.predictions.decoder.bias") && are_equal(t, nn_archive_find(a, "cls.predictions.bias"));
+}
+
+static bool is_wanted(const ser_checkpoint *c, const nn_file_tensor *t, const ser_convert_options *o)
+{
+    bool tie = !json_is_false(json_object_get(c->config, "tie_word_embeddings"));
+
+    return !begins_with(t->name, "serin.") && !(o->drop_heads && c->ours && is_head(t->name)) &&
+           !(o->drop_adapters && is_adapter(t->name)) && !(tie && is_tied(c->archive, t));
+}
+
+static bool is_float(nn_dtype d) { return d == NN_F32 || d == NN_F16 || d == NN_BF16 || d == NN_F64; }
+
+/* Tensors to be saved, and for free() what had to be made for them. */
+typedef struct tensors {
+    nn_save_tensor *list;
+    void          **made;
+    int             n, n_made;
+} tensors;
+
+static void *keep(tensors *s, void *made) { return made ? s->made[s->n_made++] = made : NULL; }
+
+/* Integers stay as they are. */
+static base_status add_tensor(tensors *s, const nn_file_tensor *t, const ser_convert_options *o, base_error *e)
+{
+    bool round = o->round && is_float(t->dtype);
+    nn_dtype d = round ? o->dtype : t->dtype;
+    nn_save_tensor *x = &s->list[s->n++];
+    void *data;
+
+    *x = (nn_save_tensor){ t->name, d, t->ndim, t->shape, t->data };
+    if (!t->data && t->bytes)
+        return base_fail(e, BASE_UNSUPPORTED, "tensor \"%.120s\": dtype %s cannot be copied", t->name, t->dtype_text);
+    if (t->count == 0 || (d == t->dtype && !t->stride))
+        return BASE_OK;
+    data = keep(s, malloc((size_t)t->count * nn_dtype_size(d)));
+    if (!data)
+        return base_fail(e, BASE_NO_MEMORY, "no memory for tensor \"%.120s\"", t->name);
+    x->data = data;
+    if (round)
+        return nn_file_tensor_round(t, d, data, e);
+    nn_file_tensor_bytes(t, data);
+    return BASE_OK;
+}
+
+/* ---- tensors that Hugging Face's classes have and other files have not ------------------------------------------- */
+
+/* How the names of HuBERT begin in the file. */
+static const char *base_of(const nn_archive *a)
+{
+    return nn_archive_find(a, "hubert.feature_projection.projection.weight") ? "hubert."
+        : nn_archive_find(a, "wav2vec2.feature_projection.projection.weight") ? "wav2vec2." : "";
+}
+
+/* The weight of the convolution that tells positions, its weight norm multiplied out; transformers wants it apart. */
+static bool is_whole_weight(const char *name)
+{
+    const char *end = strstr(name, "encoder.pos_conv_embed.conv.weight");
+
+    return end && !strcmp(end, "encoder.pos_conv_embed.conv.weight");
+}
+
+static bool has_whole_weight(const nn_archive *a)
+{
+    for (int i = 0; i < nn_archive_count(a); i++)
+        if (is_whole_weight(nn_archive_at(a, i)->name))
+            return true;
+    return false;
+}
+
+/* Biases of convolutions that fairseq's large models lack, which transformers would draw at random, are 0. */
+static bool is_lacking(const nn_archive *a, const char *name, const char *plain, bool whole)
+{
+    size_t n = strlen(plain);
+
+    if (whole && strstr(plain, "encoder.pos_conv_embed.conv.weight_"))
+        return true;
+    return begins_with(plain, "feature_extractor.conv_layers.") && n > 10 && !strcmp(plain + n - 10, ".conv.bias") &&
+           !nn_archive_find(a, name);
+}
+
+/* The values are m's. */
+static base_status add_lacking(tensors *s, const nn_archive *a, const ser_model *m, const ser_convert_options *o, base_error *e)
+{
+    bool whole = has_whole_weight(a);
+
+    for (int i = 0; i < nn_params_count(m->params) && !e->status; i++) {
+        const nn_param *q = nn_params_at(m->params, i);
+        const char *plain = q->name + strlen("hubert.");
+        char *name = NULL;
+
+        if (!begins_with(q->name, "hubert."))
+            continue;
+        if (asprintf(&name, "%s%s", base_of(a), plain) < 0)
+            return base_fail(e, BASE_NO_MEMORY, "out of memory");
+        nn_file_tensor t = { .name = keep(s, name), .dtype = NN_F32, .dtype_text = "F32", .ndim = q->ndim,
+            .count = q->count, .bytes = (size_t)q->count * sizeof *q->x, .data = q->x };
+        if (is_lacking(a, name, plain, whole)) {
+            add_tensor(s, &t, o, e);
+            s->list[s->n - 1].shape = q->shape;
+        }
+    }
+    return e->status;
+}
+
+/* m: NULL, or the model of c, which lends what c lacks. */
+static base_status write_tensors(const ser_checkpoint *c, const ser_model *m, const char *path,
+    const ser_convert_options *o, const nn_meta *meta, int n_meta, base_error *e)
+{
+    size_t room = (size_t)nn_archive_count(c->archive) + 2 * (size_t)(m ? nn_params_count(m->params) : 0) + 1;
+    tensors s = { calloc(room, sizeof *s.list), calloc(room, sizeof *s.made), 0, 0 };
+
+    if (!s.list || !s.made)
+        base_fail(e, BASE_NO_MEMORY, "out of memory");
+    for (int i = 0; i < nn_archive_count(c->archive) && !e->status; i++) {
+        const nn_file_tensor *t = nn_archive_at(c->archive, i);
+
+        if (is_wanted(c, t, o) && !(m && is_whole_weight(t->name)))
+            add_tensor(&s, t, o, e);
+    }
+    if (!e->status && m)
+        add_lacking(&s, c->archive, m, o, e);
+    if (e->status)
+        base_fail_in(e, "%s", c->path);
+    else
+        nn_safetensors_save(path, s.list, s.n, meta, n_meta, e);
+    for (int i = 0; i < s.n_made; i++)
+        free(s.made[i]);
+    free(s.made);
+    free(s.list);
+    return e->status;
+}
+
+/* ---- what lies beside the weights -------------------------------------------------------------------------------- */
+
+static base_status copy_beside(const ser_checkpoint *c, const char *name, const char *dir, base_error *e)
+{
+    char *from = ser_checkpoint_beside(c, name), *to = base_path_join(dir, name), *text = NULL;
+    size_t size = 0;
+    base_out out;
+
+    if (!from || !to)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", name);
+    else if (base_exists(from) && !base_read_file(from, MOST_COMPANION, &text, &size, e) &&
+             !base_out_open(&out, to, e)) {
+        fwrite(text, 1, size, out.f);
+        base_out_commit(&out, e);
+    }
+    free(text);
+    free(from);
+    free(to);
+    return e->status;
+}
+
+static base_status copy_companions(const ser_checkpoint *c, const char *dir, base_error *e)
+{
+    static const char *const names[] = { "preprocessor_config.json", "tokenizer_config.json", "special_tokens_map.json",
+        "added_tokens.json", "vocab.json", "vocab.txt", "tokenizer.json" };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names && !e->status; i++)
+        copy_beside(c, names[i], dir, e);
+    return e->status;
+}
+
+/* The words for special tokens that a vocabulary of ours has, so that AutoTokenizer knows whose it is. */
+static json_t *tokenizer_json(const tx_vocab *v)
+{
+    int unknown = tx_vocab_unknown(v), delimiter = tx_vocab_delimiter(v);
+    const char *begin = tx_vocab_find(v, "<s>") < 0 ? NULL : "<s>";
+    const char *end = tx_vocab_find(v, "</s>") < 0 ? NULL : "</s>";
+
+    return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s?}", "tokenizer_class", "Wav2Vec2CTCTokenizer", "pad_token",
+        tx_vocab_token(v, tx_vocab_blank(v)), "unk_token", unknown < 0 ? NULL : tx_vocab_token(v, unknown),
+        "word_delimiter_token", delimiter < 0 ? NULL : tx_vocab_token(v, delimiter), "bos_token", begin,
+        "eos_token", end);
+}
+
+/* What a HuBERT's folder has of Hugging Face's and ours, or fairseq's, has not. */
+static base_status add_companions(const ser_checkpoint *c, const char *dir, base_error *e)
+{
+    char *preprocessor = base_path_join(dir, "preprocessor_config.json"), *vocab = base_path_join(dir, "vocab.json"),
+         *tokenizer = base_path_join(dir, "tokenizer_config.json");
+    ser_model_config config;
+    tx_vocab *v;
+
+    if (!preprocessor || !vocab || !tokenizer)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    else if (!base_exists(preprocessor) && !ser_folder_read_config(c->path, &config, e))
+        ser_folder_write_preprocessor(&config, preprocessor, e);
+    if (!e->status && base_exists(vocab) && !base_exists(tokenizer) && (v = tx_vocab_read(vocab, NULL, e))) {
+        ser_json_write(tokenizer_json(v), tokenizer, e);
+        tx_vocab_free(v);
+    }
+    free(preprocessor);
+    free(vocab);
+    free(tokenizer);
+    return e->status;
+}
+
+/* ---- the two kinds of folders ------------------------------------------------------------------------------------ */
+
+/* transformers up to 4 reads torch_dtype, later ones dtype. */
+static json_t *config_json(const ser_checkpoint *c, const ser_convert_options *o)
+{
+    static const char *const word[] = { [NN_F32] = "float32", [NN_F16] = "float16", [NN_BF16] = "bfloat16" };
+    json_t *j = json_deep_copy(c->config);
+    bool lm = nn_archive_find(c->archive, "lm_head.weight"), ok = j != NULL;
+
+    json_object_del(j, "serin");
+    if (ok && c->ours)
+        ok = !json_object_set_new(j, "architectures", json_pack("[s]", lm ? "HubertForCTC" : "HubertModel"));
+    if (ok && o->round)
+        ok = !json_object_set_new(j, "dtype", json_string(word[o->dtype])) &&
+             !json_object_set_new(j, "torch_dtype", json_string(word[o->dtype]));
+    if (ok)
+        return j;
+    json_decref(j);
+    return NULL;
+}
+
+/* *m is the encoder of a HuBERT that lacks some of it, else NULL. */
+static base_status load_lacking(const ser_checkpoint *c, ser_model **m, base_error *e)
+{
+    ser_match match = { .misfit = BASE_ERROR_INIT };
+    nn_load l = { .only = "hubert." };
+
+    if (c->kind == SER_KIND_BERT || ser_checkpoint_match(c, &match, e) ||
+        (!match.load.zeroed && !has_whole_weight(c->archive)))
+        return e->status;
+    *m = ser_model_describe(c->path, e);
+    if (*m)
+        nn_params_load((*m)->params, c->path, &l, e);
+    return e->status;
+}
+
+static base_status write_hf(const ser_checkpoint *c, const char *dir, const ser_convert_options *o, base_error *e)
+{
+    char *config = base_path_join(dir, "config.json"), *weights = base_path_join(dir, "model.safetensors");
+    const nn_meta meta = { "format", "pt" };
+    ser_model *m = NULL;
+
+    if (!config || !weights)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    else if (!ser_json_write(config_json(c, o), config, e) && !copy_companions(c, dir, e) &&
+             (c->kind == SER_KIND_BERT || !add_companions(c, dir, e)) && !load_lacking(c, &m, e))
+        write_tensors(c, m, weights, o, &meta, 1, e);
+    ser_model_free(m);
+    free(config);
+    free(weights);
+    return e->status;
+}
+
+/* Weights that serin-train wrote, once more in another type. */
+static base_status round_weights(const char *dir, const ser_convert_options *o, base_error *e)
+{
+    ser_checkpoint *c = ser_checkpoint_open(dir, e);
+    nn_meta meta[16];
+    int n = 0;
+
+    if (!c)
+        return e->status;
+    for (const nn_meta *m; n < 16 && (m = nn_archive_meta_at(c->archive, n)); n++)
+        meta[n] = *m;
+    write_tensors(c, NULL, nn_archive_file(c->archive, 0), o, meta, n, e);
+    ser_checkpoint_free(c);
+    return e->status;
+}
+
+/* The vocabulary is copied as it is, because the files beside it speak of it. */
+static base_status write_serin(const ser_checkpoint *c, const char *dir, const ser_convert_options *o, base_error *e)
+{
+    ser_model *m = ser_model_load(c->path, e);
+
+    if (!m)
+        return e->status;
+    if (!ser_model_save(m, dir, e) && !copy_beside(c, "vocab.json", dir, e) &&
+        !copy_beside(c, "tokenizer_config.json", dir, e) && !copy_beside(c, "special_tokens_map.json", dir, e) && o->round && o->dtype != NN_F32)
+        round_weights(dir, o, e);
+    ser_model_free(m);
+    return e->status;
+}
+
+static base_status check(const ser_checkpoint *c, const ser_convert_options *o, base_error *e)
+{
+    ser_match m = { .misfit = BASE_ERROR_INIT };
+
+    if (ser_checkpoint_match(c, &m, e))
+        return e->status;
+    if (m.misfit.status)
+        return base_fail(e, m.misfit.status, "%s: %s", c->path, m.misfit.text);
+    if (o->to_serin && (c->kind == SER_KIND_BERT || !m.recognises))
+        return base_fail(e, BASE_UNSUPPORTED, "%s: %s, which Serin reads as Hugging Face's: nothing to convert to serin",
+            c->path, m.as);
+    if (!o->to_serin && json_object_get(c->config, "serin_front_end"))
+        return base_fail(e, BASE_UNSUPPORTED, "%s: hears log-mel energies, which no model of Hugging Face's does",
+            c->path);
+    return BASE_OK;
+}
+
+/* ---- the folder -------------------------------------------------------------------------------------------------- */
+
+/* A folder without folders in it. */
+static void remove_folder(const char *dir)
+{
+    DIR *d = opendir(dir);
+
+    for (struct dirent *entry; d && (entry = readdir(d));)
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            unlinkat(dirfd(d), entry->d_name, 0);
+    if (d)
+        closedir(d);
+    rmdir(dir);
+}
+
+static base_status check_empty(const char *out, base_error *e)
+{
+    DIR *d = opendir(out);
+    int n = 0;
+
+    if (!d)
+        return errno == ENOENT ? BASE_OK : base_fail_errno(e, "%s", out);
+    for (struct dirent *entry; (entry = readdir(d));)
+        n += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+    closedir(d);
+    return n ? base_fail(e, BASE_VALUE, "%s: not empty; nothing is written over", out) : BASE_OK;
+}
+
+static base_status write_folder(const ser_checkpoint *c, const char *out, const ser_convert_options *o, base_error *e)
+{
+    size_t n = strlen(out);
+    char *tmp = NULL;
+
+    while (n > 1 && out[n - 1] == '/')
+        n--;
+    if (asprintf(&tmp, "%.*s.tmp.%ld", (int)n, out, (long)getpid()) < 0)
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", out);
+    if (!base_make_dirs(tmp, e)) {
+        o->to_serin ? write_serin(c, tmp, o, e) : write_hf(c, tmp, o, e);
+        if (!e->status && rename(tmp, out))
+            base_fail_errno(e, "%s", out);
+        if (e->status)
+            remove_folder(tmp);
+    }
+    free(tmp);
+    return e->status;
+}
+
+base_status ser_checkpoint_convert(const char *in, const char *out, const ser_convert_options *o, base_error *e)
+{
+    ser_checkpoint *c;
+
+    if (check_empty(out, e) || !(c = ser_checkpoint_open(in, e)))
+        return e->status;
+    if (!check(c, o, e))
+        write_folder(c, out, o, e);
+    ser_checkpoint_free(c);
+    return e->status;
+}
