@@ -12,20 +12,6 @@
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-char *ser_checkpoint_beside(const ser_checkpoint *c, const char *name)
-{
-    const char *slash = strrchr(c->path, '/');
-    struct stat s;
-    char *dir, *path;
-
-    if (!stat(c->path, &s) && S_ISDIR(s.st_mode))
-        return base_path_join(c->path, name);
-    dir = slash ? strndup(c->path, (size_t)(slash + 1 - c->path)) : strdup("");
-    path = dir ? base_path_join(dir, name) : NULL;
-    free(dir);
-    return path;
-}
-
 static void name_kind(ser_checkpoint *c)
 {
     const char *type = json_string_value(json_object_get(c->config, "model_type"));
@@ -39,7 +25,7 @@ static void name_kind(ser_checkpoint *c)
 
 static base_status read_config(ser_checkpoint *c, base_error *e)
 {
-    char *path = ser_checkpoint_beside(c, "config.json");
+    char *path = ser_folder_path(c->path, "config.json");
     json_error_t why;
 
     if (!path)
@@ -193,7 +179,7 @@ static bool has_either(const nn_archive *a, const char *name, const char *other)
 static base_status match_bert(const ser_checkpoint *c, ser_match *m, base_error *e)
 {
     bool words = nn_archive_find(c->archive, "cls.predictions.bias");
-    char *path = ser_checkpoint_beside(c, "config.json");
+    char *path = ser_folder_path(c->path, "config.json");
     nn_params *p = nn_params_new();
     nn_bert *model = NULL;
     nn_bert_config config;
@@ -236,10 +222,9 @@ static bool put_program(json_t *programs, const char *name)
 
 static bool put_programs(json_t *programs, const ser_checkpoint *c, const ser_match *m)
 {
-    bool ok = true;
+    bool ok = put_program(programs, "serin-states") &&
+              put_program(programs, c->kind == SER_KIND_BERT ? "serin-train --init-bert" : "serin-train --init-model");
 
-    if (c->kind == SER_KIND_HUBERT)
-        ok = put_program(programs, "serin-states") && put_program(programs, "serin-train --init-model");
     if (m->recognises)
         ok = ok && put_program(programs, "serin-recognize") && put_program(programs, "serin-decode");
     return ok && put_program(programs, "serin-convert");

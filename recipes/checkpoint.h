@@ -19,8 +19,6 @@ typedef struct ser_checkpoint {
 
 ser_checkpoint *ser_checkpoint_open(const char *path, base_error *e);
 void            ser_checkpoint_free(ser_checkpoint *c);
-/* The path of a file beside the weights, malloc'd; NULL: no memory. */
-char           *ser_checkpoint_beside(const ser_checkpoint *c, const char *name);
 
 /* How its tensors fit the model of its configuration. */
 typedef struct ser_match {

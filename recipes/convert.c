@@ -17,8 +17,11 @@
 
 static bool begins_with(const char *s, const char *beginning) { return !strncmp(s, beginning, strlen(beginning)); }
 
+/* What our models have behind the encoder and CTC's head. */
 static bool is_head(const char *name)
 {
+    if (begins_with(name, "fusion.") || begins_with(name, "bert."))
+        return true;
     for (int t = 0; t < SER_TASKS; t++)
         if (begins_with(name, ser_task_name[t]) && name[strlen(ser_task_name[t])] == '.')
             return true;
@@ -179,7 +182,7 @@ static base_status write_tensors(const ser_checkpoint *c, const ser_model *m, co
 
 static base_status copy_beside(const ser_checkpoint *c, const char *name, const char *dir, base_error *e)
 {
-    char *from = ser_checkpoint_beside(c, name), *to = base_path_join(dir, name), *text = NULL;
+    char *from = ser_folder_path(c->path, name), *to = base_path_join(dir, name), *text = NULL;
     size_t size = 0;
     base_out out;
 
@@ -246,11 +249,15 @@ static base_status add_companions(const ser_checkpoint *c, const char *dir, base
 /* transformers up to 4 reads torch_dtype, later ones dtype. */
 static json_t *config_json(const ser_checkpoint *c, const ser_convert_options *o)
 {
+    static const char *const adapters[] = { "serin_adapter_dim", "serin_adapter_attention", "serin_adapter_gelu",
+        "serin_lora_rank" };
     static const char *const word[] = { [NN_F32] = "float32", [NN_F16] = "float16", [NN_BF16] = "bfloat16" };
     json_t *j = json_deep_copy(c->config);
     bool lm = nn_archive_find(c->archive, "lm_head.weight"), ok = j != NULL;
 
     json_object_del(j, "serin");
+    for (size_t i = 0; i < sizeof adapters / sizeof *adapters && o->drop_adapters; i++)
+        json_object_del(j, adapters[i]);
     if (ok && c->ours)
         ok = !json_object_set_new(j, "architectures", json_pack("[s]", lm ? "HubertForCTC" : "HubertModel"));
     if (ok && o->round)

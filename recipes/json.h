@@ -12,7 +12,4 @@ char *ser_json_text(const json_t *j, size_t flags);
 /* Writes j, indented, to a file that appears whole or not at all; frees j, which may be NULL (no memory). */
 base_status ser_json_write(json_t *j, const char *path, base_error *e);
 
-/* The file appears whole or not at all. Frees j, which may be NULL: no memory. */
-base_status ser_json_write(json_t *j, const char *path, base_error *e);
-
 #endif

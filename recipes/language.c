@@ -19,7 +19,8 @@ static void paths_free(paths *p)
 
 static base_status paths_of(paths *p, const char *dir, base_error *e)
 {
-    *p = (paths){ base_path_join(dir, "bert_config.json"), base_path_join(dir, "vocab.txt"), base_path_join(dir, "fusion.json") };
+    *p = (paths){ ser_folder_path(dir, "bert_config.json"), ser_folder_path(dir, "vocab.txt"),
+        ser_folder_path(dir, "fusion.json") };
     if (p->bert && p->pieces && p->fusion)
         return BASE_OK;
     paths_free(p);

@@ -29,7 +29,7 @@ int main(int argc, char **argv)
     base_option_choice(po, "to", &to, "hf|serin", "whose folder to write");
     base_option_choice(po, "dtype", &dtype, "keep|f32|f16|bf16", "type of the weights, correctly rounded");
     base_option_bool(po, "drop-adapters", &o.drop_adapters, "of --to=hf: leave out adapters and LoRA");
-    base_option_bool(po, "drop-heads", &o.drop_heads, "of --to=hf: leave out the heads of emotion, gender and style");
+    base_option_bool(po, "drop-heads", &o.drop_heads, "of --to=hf: leave out emotion, gender, style and the words they read");
     base_options_parse(po, argc, argv, 2, 2);
     o.to_serin = strcmp(to, "serin") == 0;
     set_dtype(&o, dtype);

@@ -80,6 +80,26 @@ tap_has "is HuBERT for CTC" bare-conv/config.json 'HubertForCTC'
 states exp-conv before.ark 2> /dev/null && states bare-conv after.ark 2> /dev/null
 tap_ok "with the same states" cmp before.ark after.ark
 
+cut -d ' ' -f 2- train/text | tr 'A-Z ' 'a-z\n' | sort -u | grep . | cat <(printf '[%s]\n' PAD UNK CLS SEP MASK) - > pieces.txt
+tap_ok "a model with words and adapters" serin-train --config="$top/tests/recipes/tones.conf" --front-end=conv --init-model=ours \
+  --epochs=1 --input=both --train-text=noisy --pieces=pieces.txt --bert-width=16 --bert-layers=1 --bert-heads=2 --bert-inner=32 \
+  --fusion=cross --fusion-heads=2 --adapter-dim=4 --lora-rank=2 train exp-both
+tap_ok "recognises" serin-recognize exp-both "${wav[@]}"
+cp .out both
+tap_ok "as one file" serin-recognize exp-both/model.safetensors "${wav[@]}"
+tap_is "the same" "$(cat .out)" "$(cat both)"
+tap_ok "written again" serin-convert --to=serin exp-both both-again
+tap_ok "still recognises" serin-recognize both-again "${wav[@]}"
+tap_is "the same" "$(cat .out)" "$(cat both)"
+tap_ok "for others" serin-convert exp-both hf-both
+tap_is "it has all" "$(tensors hf-both | grep -oE '"(bert|fusion|emotion)\.|\.(adapter|lora)\.' | sort -u | tr -d '\n')" \
+  '"bert."emotion."fusion..adapter..lora.'
+states exp-both before.ark 2> /dev/null && states hf-both after.ark 2> /dev/null
+tap_ok "and the same states" cmp before.ark after.ark
+tap_ok "HuBERT alone" serin-convert --drop-heads --drop-adapters exp-both hubert-both
+tap_is "is left" "$(tensors hubert-both | grep -o '"name"' | wc -l)" 56
+tap_ok "and read" states hubert-both after.ark
+
 cp -r ctc adapted
 LC_ALL=C sed -i 's/"lm_head.weight"/"x.adapter.down"/; s/"lm_head.bias"/"x.lora.query"/' adapted/model.safetensors
 tap_ok "adapters" serin-convert adapted kept

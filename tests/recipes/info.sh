@@ -41,6 +41,7 @@ tap_ok "a layer too many" serin-info --json ctc
 tap_is "is missing, all of it" "$(grep -o '"missing":\[[^]]*\]' .out | grep -o '"hubert.encoder.layers.2.[a-z_.]*"' | wc -l)" 16
 
 tap_ok "a BERT" serin-info --json "$parity/bert"
+tap_has "is read" .out '"programs":["serin-states","serin-train --init-bert","serin-convert"]'
 tap_has "with its head" .out '"as":"BERT with its masked-word head"'
 tap_has "and one that we have not" .out '"unexpected":["cls.seq_relationship.bias","cls.seq_relationship.weight"]'
 for pair in 'zip.bin:PyTorch zip' 'legacy.bin:PyTorch legacy' 'fairseq.pt:PyTorch zip, of fairseq' 'sharded/pytorch_model.bin.index.json:PyTorch zip, sharded' \
