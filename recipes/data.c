@@ -169,7 +169,7 @@ static tx_vocab *build_vocabulary(const ser_data *d, base_error *e)
     return v;
 }
 
-/* In the second stage the words are written down by the first one's CTC. */
+/* In the second stage the words are written down by the first one's CTC, whether it is trained or not. */
 static base_status open_first_vocabulary(const ser_config *c, ser_names *out, base_error *e)
 {
     char *path = base_path_join(c->init_model, "vocab.json");
@@ -178,6 +178,8 @@ static base_status open_first_vocabulary(const ser_config *c, ser_names *out, ba
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->init_model);
     if (base_exists(path))
         out->vocab = tx_vocab_read(path, NULL, e);
+    else if (c->lambda_ctc > 0)
+        base_fail(e, BASE_MISSING, "%s: missing, so the first stage wrote no words down: set lambda-ctc=0", path);
     free(path);
     return e->status;
 }
@@ -188,17 +190,16 @@ base_status ser_data_names(const ser_data *d, const ser_config *c, ser_names *ou
     for (int t = 0; t < SER_TASKS; t++)
         if (ser_lambda(c, (ser_task)t) > 0 && collect_labels(d, (ser_task)t, &out->task[t], e))
             goto fail;
-    if (c->lambda_ctc > 0) {
-        if (!d->text.path) {
-            base_fail(e, BASE_MISSING, "%s/text: missing; give the texts, or set lambda-ctc=0", d->dir);
-            goto fail;
-        }
-        out->vocab = *c->vocabulary ? tx_vocab_read(c->vocabulary, NULL, e) : build_vocabulary(d, e);
-        if (!out->vocab)
-            goto fail;
-    } else if (c->stage == 2 && open_first_vocabulary(c, out, e)) {
+    if (c->lambda_ctc > 0 && !d->text.path) {
+        base_fail(e, BASE_MISSING, "%s/text: missing; give the texts, or set lambda-ctc=0", d->dir);
         goto fail;
     }
+    if (c->stage == 2)
+        open_first_vocabulary(c, out, e);
+    else if (c->lambda_ctc > 0)
+        out->vocab = *c->vocabulary ? tx_vocab_read(c->vocabulary, NULL, e) : build_vocabulary(d, e);
+    if (e->status)
+        goto fail;
     if (!ser_reads_words(c))
         return BASE_OK;
     if (!d->text.path) {

@@ -111,6 +111,13 @@ static base_status load_bert(ser_model *m, const ser_config *c, base_error *e)
     return BASE_OK;
 }
 
+static ser_train_part part_of(const ser_config *c)
+{
+    if (c->stage == 2 && ser_is(c->tune, "adapters"))
+        return SER_TRAIN_ADAPTERS;
+    return c->freeze_conv ? SER_TRAIN_BUT_CONV : SER_TRAIN_ALL;
+}
+
 static base_status make_model(ser_run *r, ser_names *names, base_error *e)
 {
     const ser_config *c = r->config;
@@ -120,8 +127,7 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
         ser_names_free(names);
         return e->status;
     }
-    r->model = ser_model_new(&mc, names, c->stage == 2 ? SER_TRAIN_ADAPTERS : c->freeze_conv ? SER_TRAIN_BUT_CONV : SER_TRAIN_ALL,
-        e);
+    r->model = ser_model_new(&mc, names, part_of(c), e);
     if (!r->model)
         return e->status;
     nn_params_init(r->model->params, (uint64_t)c->seed);

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Cross-validation: for each fold of utt2fold, trains on the other folds and decodes this one. Writes <exp-dir>/<fold>
 # (the model), <exp-dir>/<fold>/decode, <exp-dir>/log, and <exp-dir>/folds, the names of the folds. Started again, it
-# goes on where it was.
-config=conf/train.conf
+# goes on where it was; a fold whose options, configuration and data are those of <exp-dir>/<fold>/done is left alone.
+conf=conf/train.conf    # one or more; what a later one says wins
 folds=all               # all, or names of folds, or their numbers (1 is the first), with spaces or commas
 dev=none                # next: the first speaker behind the test speakers is kept from training, to choose the model on
+init_exp=               # for a second stage: an experiment whose model of the same fold to go on from
+pieces=false            # true: BERT's WordPieces are made of the training texts of the fold
 train_opts=             # more options of serin-train
 decode_opts=            # of serin-decode
 nj=                     # folds at once; their threads share the processors [all folds, one processor each at least]
@@ -12,7 +14,8 @@ train_cmd=${train_cmd:-utils/run.pl}
 decode_cmd=${decode_cmd:-utils/run.pl}
 help_message="Usage: utils/train_folds.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/train_folds.sh --folds 1,2 data/all exp/joint
-Options: --config conf/train.conf --folds all|1,2 --dev none|next --train-opts '' --decode-opts '' --nj N"
+Options: --conf conf/train.conf --folds all|1,2 --dev none|next --train-opts '' --decode-opts '' --nj N
+  --init-exp exp/stage1 --pieces true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -22,7 +25,7 @@ export LC_ALL=C
 data=$1 exp=$2
 die() { echo "$0: $1" >&2; exit 1; }
 [[ -s $data/utt2fold ]] || die "$data/utt2fold is missing or empty"
-[[ -r $config ]] || die "cannot read --config $config"
+for f in $conf; do [[ -r $f ]] || die "cannot read $f, which --conf names"; done
 [[ $dev == none || $dev == next ]] || die "--dev is none or next, found \"$dev\""
 
 mapfile -t all < <(awk '{ print $2 }' "$data/utt2fold" | sort -u)
@@ -61,20 +64,39 @@ next_speaker() {        # fold
     }' "$data/utt2fold" "$data/utt2spk"
 }
 
+# What decides what a fold's training and decoding give.
+recipe_of() {           # fold commands
+  local data=$data/folds/$1
+  printf '%s\n' "$2"
+  # shellcheck disable=SC2086
+  { cat $conf "$data"/{train,test}/{wav.scp,text,segments,utt2*} ${init_exp:+"$init_exp/$1/done"} 2> /dev/null || true; } | cksum
+}
+
 run_fold() {            # fold
-  local f=$1 part opts=()
+  local f=$1 part c opts=() train decode recipe
   for part in train test; do
     awk -v fold="$f" -v part=$part '($2 == fold) == (part == "test") { print $1 }' "$data/utt2fold" > "$exp/$f.$part"
     utils/subset_data_dir.sh --utt-list "$exp/$f.$part" "$data" "$data/folds/$f/$part" > /dev/null
     rm "$exp/$f.$part"
   done
-  if [[ $dev == next ]]; then opts=(--dev-speakers="$(next_speaker "$f")"); fi
-  # shellcheck disable=SC2086
-  $train_cmd --num-threads "$threads" "$exp/log/train.$f.log" \
-    serin-train --config="$config" "${opts[@]}" $train_opts "$data/folds/$f/train" "$exp/$f"
-  # shellcheck disable=SC2086
-  $decode_cmd --num-threads "$threads" "$exp/log/decode.$f.log" \
-    serin-decode $decode_opts "$exp/$f" "$data/folds/$f/test" "$exp/$f/decode"
+  for c in $conf; do opts+=(--config="$c"); done
+  if [[ $dev == next ]]; then opts+=(--dev-speakers="$(next_speaker "$f")"); fi
+  if [[ -n $init_exp ]]; then opts+=(--stage=2 --init-model="$init_exp/$f"); fi
+  if $pieces; then opts+=(--pieces="$data/folds/$f/pieces.txt"); fi
+  # shellcheck disable=SC2206
+  train=(serin-train "${opts[@]}" $train_opts "$data/folds/$f/train" "$exp/$f")
+  # shellcheck disable=SC2206
+  decode=(serin-decode $decode_opts "$exp/$f" "$data/folds/$f/test" "$exp/$f/decode")
+  recipe=$(recipe_of "$f" "${train[*]}"$'\n'"${decode[*]}")
+  if [[ -f $exp/$f/done && $(< "$exp/$f/done") == "$recipe" ]]; then return; fi
+  rm -f "$exp/$f/done"
+  if $pieces; then
+    $decode_cmd "$exp/log/pieces.$f.log" \
+      serin-make-vocab --type=pieces "$data/folds/$f/train/text" "$data/folds/$f/pieces.txt"
+  fi
+  $train_cmd --num-threads "$threads" "$exp/log/train.$f.log" "${train[@]}"
+  $decode_cmd --num-threads "$threads" "$exp/log/decode.$f.log" "${decode[@]}"
+  echo "$recipe" > "$exp/$f/done"
 }
 
 trap 'kill $(jobs -p) 2> /dev/null || true' EXIT

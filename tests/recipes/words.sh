@@ -46,6 +46,22 @@ tap_ok "one that learns" train "${second[@]}" --epochs=2 train third
 tap_ok "decodes, too" serin-decode --beam=4 third test third/out
 tap_ok "the words as they were" cmp tgf/out/text third/out/text
 tap_least "and keeps the emotions" "$(accuracy utt2emo third/out)" 60
+# changed A B: how many tensors of the encoders, and of the CTC head, differ.
+changed() {
+  perl -0777 -e '
+    sub tensors { open F, "<:raw", $_[0]; $_ = <F>; my $n = unpack "Q<", $_; my $h = substr $_, 8, $n; my %t;
+      while ($h =~ /"([^"]+)":\{[^{}]*?"data_offsets":\[(\d+), ?(\d+)\]/g) { $t{$1} = substr $_, 8 + $n + $2, $3 - $2 } %t }
+    my (%a, %b) = (); %a = tensors($ARGV[0]); %b = tensors($ARGV[1]); my ($e, $c) = (0, 0);
+    for (keys %a) { next if $a{$_} eq ($b{$_} // ""); /^(hubert|bert)/ and $e++; /^lm_head/ and $c++ }
+    print $e > 0 ? "encoders " : "", $c > 0 ? "head" : ""' "$1/model.safetensors" "$2/model.safetensors"
+}
+tap_is "the encoders are those of the first" "$(changed tgf third)" ""
+tap_ok "adapters that learn from the texts, too" train "${second[@]}" --lambda-ctc=1 --epochs=2 train fourth
+tap_is "leave the first's weights as they were" "$(changed tgf fourth)" ""
+tap_ok "but are others" bash -c '! cmp -s third/model.safetensors fourth/model.safetensors'
+tap_ok "everything again" train --stage=2 --tune=all --train-text=asr --init-model=tgf --epochs=2 train fifth
+tap_is "is trained" "$(changed tgf fifth)" "encoders head"
+tap_ok "a first stage without words" train --lambda-ctc=0 --epochs=1 train deaf
 
 # ---- refused
 tap_refuses "words without pieces" "needs pieces=vocab.txt" serin-train --config="$conf" --input=both train x
@@ -54,6 +70,7 @@ tap_refuses "no text" "set input=speech" bash -c "cp -r train mute && rm mute/te
 tap_refuses "nothing to read" "but lambda-ctc=0" train --input=both --lambda-ctc=0 train x
 tap_refuses "text that is to be heard" "set lambda-ctc=0" train --input=text train x
 tap_refuses "a stage before its first" "stage=2 needs init-model" train --stage=2 train x
+tap_refuses "texts for a first stage without words" "deaf/vocab.json: missing" train --stage=2 --init-model=deaf train x
 tap_refuses "a first stage that is not there" "absent" train --stage=2 --lambda-ctc=0 --init-model=absent train x
 tap_refuses "heads that do not fit" "no multiple of fusion-heads=3" train --input=both --fusion=tgf --fusion-heads=3 train x
 tap_refuses "contrast without words" "needs input=both" train --lambda-cl=1 train x

@@ -1,0 +1,118 @@
+#!/usr/bin/env perl
+# Prints tables in the layout of the paper: each measure of <exp-dir>/expNN/scores.json with its 95 % interval, and the
+# paper's figure behind it; "-" where there is none. Below stand what was scored and what always answering the most frequent
+# label would get. Needs nothing but Perl's base package, so it reads JSON itself.
+use strict;
+use warnings;
+
+my $usage = "Usage: utils/paper_tables.pl <tables, say 1,2,4> <exp-dir>\ne.g.:  utils/paper_tables.pl 1,2,3,4,5,6 exp\n";
+my %measure = (UA => 'emotion/UA', WA => 'emotion/WA', F1 => 'emotion/WF1', WER => 'text/WER', gender => 'gender/UA',
+    style => 'style/UA');
+my ($tables, $exp) = @ARGV == 2 ? @ARGV : die $usage;
+(my $layout = $0) =~ s/\.pl$/.txt/;
+my @title;      # of the tables asked for
+my %rows;       # by title
+my %scored;     # experiments by what was scored
+
+sub fail { print STDERR "$0: $_[0]\n"; exit 1 }
+
+# ---- JSON --------------------------------------------------------------------------------------------------------------
+# A value as Perl's; the text is $$t, read up to pos($$t).
+sub value {
+    my ($t, $path) = @_;
+    if ($$t =~ /\G\s*\{\s*/gc) { return object($t, $path) }
+    if ($$t =~ /\G\s*\[\s*/gc) {
+        my @list;
+        return \@list if $$t =~ /\G\]/gc;
+        do { push @list, value($t, $path) } while $$t =~ /\G\s*,/gc;
+        return \@list if $$t =~ /\G\s*\]/gc;
+    } elsif ($$t =~ /\G\s*"((?:[^"\\]|\\.)*)"/gcs) {
+        (my $text = $1) =~ s/\\(["\\\/])/$1/g;
+        return $text;
+    } elsif ($$t =~ /\G\s*(-?\d[\d.eE+-]*|true|false|null)/gc) {
+        return $1;
+    }
+    fail(sprintf '%s: byte %d is no JSON', $path, pos($$t) // 0);
+}
+
+sub object {
+    my ($t, $path) = @_;
+    my %members;
+    until ($$t =~ /\G\s*\}/gc) {
+        $$t =~ /\G\s*,?\s*"([^"\\]*)"\s*:/gc or fail(sprintf '%s: byte %d: a member expected', $path, pos($$t) // 0);
+        my $name = $1;
+        $members{$name} = value($t, $path);
+    }
+    return \%members;
+}
+
+sub read_scores {
+    my $path = shift;
+    open my $f, '<', $path or return;
+    my $text = do { local $/; <$f> };
+    my $scores = value(\$text, $path);
+    fail("$path: \"serin_scores\": 1 expected") unless ref $scores eq 'HASH' && ($scores->{serin_scores} // '') eq '1';
+    return $scores;
+}
+
+# ---- rows --------------------------------------------------------------------------------------------------------------
+sub cell {              # scores, measure, the paper's figure
+    my ($scores, $name, $paper) = @_;
+    my ($section, $member) = split m{/}, $measure{$name} // fail("$layout: \"$name\" is no measure");
+    my $m = $scores->{$section}{pooled}{$member};
+    my $ours = $m ? sprintf '%.2f [%.2f, %.2f]', @{$m}{qw(value low high)} : '-';
+    return $ours eq '-' && $paper eq '-' ? '-' : "$ours / $paper";
+}
+
+sub note {              # experiment, scores: what was scored, in one line
+    my ($n, $scores) = @_;
+    my $e = $scores->{emotion} or fail("$exp/exp$n/scores.json: no emotion in it");
+    my $majority = $e->{majority};
+    push @{ $scored{sprintf '%s: %d utterances of %s; always %s: UA %.2f, WA %.2f, F1 %.2f', $scores->{corpus} || 'a corpus',
+        $e->{pooled}{utterances}, join(' ', map { $_->{name} } @{ $e->{folds} // [] }) || 'one part', $majority->{label},
+        @{$majority}{qw(UA WA WF1)}} }, $n + 0;
+}
+
+my %known;              # experiments that were told
+sub row {               # experiment, parts, names of measures, the paper's figures
+    my ($n, $parts, $names, $paper) = @_;
+    my $id = sprintf '%02d', $n;
+    my $scores = read_scores("$exp/exp$id/scores.json");
+    note($id, $scores) if $scores && !$known{$n}++;
+    return [$n, $parts, map { cell($scores, $names->[$_], $paper->[$_]) } 0 .. $#$names];
+}
+
+open my $in, '<', $layout or fail("$layout: $!");
+my ($now, @names);
+while (<$in>) {
+    next if /^#|^\s*$/;
+    chomp;
+    my @field = split /\s*\|\s*/;
+    if ($field[0] =~ /^Table (\d+)/) {
+        $now = ",$tables," =~ /[, ]$1[, ]/ ? $field[0] : undef;
+        @names = split ' ', $field[1];
+        push @title, $now if defined $now;
+        $rows{$now} = [['exp', 'parts', @names]] if defined $now;
+    } elsif (defined $now) {
+        my @paper = split ' ', $field[2];
+        fail("$layout:$.: " . @paper . ' figures, ' . @names . ' expected') unless @paper == @names;
+        push @{ $rows{$now} }, row($field[0], $field[1], \@names, \@paper);
+    }
+}
+fail("no table is among \"$tables\"; there are 1 to 8") unless @title;
+
+# ---- printing ----------------------------------------------------------------------------------------------------------
+for my $t (@title) {
+    my @width;
+    for my $r (@{ $rows{$t} }) {
+        for (0 .. $#$r) { $width[$_] = length $r->[$_] if length $r->[$_] > ($width[$_] // 0) }
+    }
+    print "$t\n\n";
+    for my $r (@{ $rows{$t} }) {
+        print '| ', join(' | ', map { sprintf '%-*s', $width[$_], $r->[$_] } 0 .. $#$r), " |\n";
+        print '|', join('|', map { '-' x ($_ + 2) } @width), "|\n" if $r == $rows{$t}[0];
+    }
+    print "\n";
+}
+print "Ours [95 % interval] / the paper's, in percent.\n";
+print "Experiment", @{ $scored{$_} } > 1 ? 's' : '', " @{ $scored{$_} }, $_.\n" for sort { $scored{$a}[0] <=> $scored{$b}[0] } keys %scored;

@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Trains and scores experiments of the paper, each in <exp-dir>/expNN, those they go on from before them. Started again, it
+# does what is missing. experiments.txt says which parts each has; conf/train.conf, conf/exp.conf and, for second stages,
+# conf/stage2.conf say what this corpus makes of them.
+folds=all               # these four as train_folds.sh has them
+dev=none
+nj=
+train_opts=
+decode_opts=
+corpus=                 # its name, for the tables
+has=                    # what of the column "needs" of experiments.txt is there, say "meld,pretrained"
+help_message='Usage: utils/run_experiments.sh [options] "<experiments>" <data-dir> <exp-dir>
+e.g.:  utils/run_experiments.sh --folds 1,2 "1 2 13-15 17" data/all exp
+Options: --folds all|1,2 --dev none|next --nj N --train-opts "" --decode-opts "" --corpus NAME --has ""'
+# shellcheck source=egs/utils/parse_options.sh
+. utils/parse_options.sh
+set -euo pipefail
+export LC_ALL=C
+
+[[ $# -eq 3 ]] || { echo "$help_message" >&2; exit 1; }
+asked=$1 data=$2 exp=$3
+die() { echo "$0: $1" >&2; exit 1; }
+
+declare -A after needs tasks options
+while read -r n a w t o; do
+  [[ -n $n && $n != \#* ]] || continue
+  after[$n]=$a needs[$n]=$w tasks[$n]=$t options[$n]=$o
+done < utils/experiments.txt
+
+# ---- what is asked for, and whether it can be run: all of it is checked before any of it begins
+chosen=()
+for word in ${asked//,/ }; do
+  [[ $word =~ ^0*([1-9][0-9]?)(-0*([1-9][0-9]?))?$ ]] || die "\"$word\" is no experiment: give numbers from 1 to 37, or ranges as 13-15"
+  for ((n = BASH_REMATCH[1]; n <= ${BASH_REMATCH[3]:-BASH_REMATCH[1]}; n++)); do
+    [[ -v after[$n] ]] || die "there is no experiment $n; the paper has 1 to 37"
+    chosen+=("$n")
+  done
+done
+[[ ${#chosen[@]} -gt 0 ]] || die "no experiment is asked for"
+
+declare -A meaning=(
+  [aec]="the corrector of recognised words (AEC), which Serin does not have yet"
+  [meld]="the MELD corpus, and this is another"
+  [pretrained]="published weights of HuBERT and BERT: adapters alone cannot teach random encoders"
+)
+lacks() {               # experiment: a line for each thing it needs that is not there, and so for those it goes on from
+  local n=$1 need task table
+  for need in ${needs[$n]//,/ }; do
+    if [[ $need != - && ,$has, != *,$need,* ]]; then echo "${meaning[$need]}"; fi
+  done
+  for task in ${tasks[$n]//,/ }; do
+    case $task in emotion) table=utt2emo ;; ctc | cl) table=text ;; gender | style) table=utt2$task ;; *) continue ;; esac
+    if [[ ! -f $data/$table ]]; then echo "$data/$table"; fi
+  done
+  if [[ ${after[$n]} != - ]]; then lacks "${after[$n]#=}"; fi
+}
+refused=0
+for n in "${chosen[@]}"; do
+  while read -r what; do
+    echo "$0: experiment $n needs $what" >&2
+    refused=1
+  done < <(lacks "$n" | sort -u)
+done
+((refused == 0)) || die "nothing was begun; leave these out of \"$asked\""
+
+# ---- running
+name_of() { local n=${1%%-*}; printf 'exp%02d%s' "$n" "${1#"$n"}"; }
+
+lambdas() {             # tasks: those that are not among them weigh nothing
+  local task
+  for task in emotion ctc gender style; do
+    [[ ,$1, == *,$task,* ]] || printf -- '--lambda-%s=0 ' "$task"
+  done
+  if [[ ,$1, == *,cl,* ]]; then printf -- '--lambda-cl=0.1 '; fi
+}
+
+declare -A finished
+run() {                 # experiment
+  local n=$1 name before conf=conf/train.conf opts=()
+  name=$(name_of "$n")
+  [[ ! -v finished[$n] ]] || return 0
+  before=${after[$n]#=}
+  if [[ $before != - ]]; then run "$before"; fi
+  finished[$n]=1
+  if [[ ${after[$n]} == =* ]]; then
+    ln -sfn "$(name_of "$before")" "$exp/$name"
+    return
+  fi
+  if [[ -f conf/exp.conf ]]; then conf+=" conf/exp.conf"; fi
+  if [[ $before != - ]]; then
+    conf+=" conf/stage2.conf"
+    opts=(--init-exp "$exp/$(name_of "$before")")
+  elif [[ ${options[$n]} == *--input=[bt]* ]]; then
+    opts=(--pieces true)
+  fi
+  echo "$0: experiment $n"
+  utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" "${opts[@]}" --decode-opts "$decode_opts" \
+    --train-opts "$(lambdas "${tasks[$n]}")${options[$n]} $train_opts" "$data" "$exp/$name"
+  utils/score_folds.sh --corpus "$corpus" "$data" "$exp/$name"
+}
+
+mkdir -p "$exp"
+for n in "${chosen[@]}"; do run "$n"; done

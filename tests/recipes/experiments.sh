@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# The experiments of the paper, with stand-ins for training and decoding: which are run and which refused, on what each
+# goes on from, what is done when they are started again, and whether the tables say what scores.json says.
+# shellcheck source=tests/recipes/tap.sh disable=SC2016,SC2317
+. "$(dirname "$0")/tap.sh"
+command -v serin-score-text > /dev/null || tap_skip_all "serin-score-text is not built"
+cd "$tap_dir" || exit 1
+mkdir -p egs/mini/data/all bin
+cp -r "$top/egs/utils" egs/utils
+cp -r "$top/egs/mini/conf" "$top/egs/mini/local" egs/mini
+cp "$top"/egs/mini/*.sh egs/mini
+ln -s ../utils egs/mini/utils
+cd egs/mini || exit 1
+real=$(dirname "$(command -v serin-score-text)")
+PATH=$tap_dir/bin:$PATH
+export SERIN_BUILD=${real%/recipes/bin}
+# path.sh would put the real programs first.
+echo 'export PATH=$PWD/utils:$PATH' > path.sh
+
+cat > "$tap_dir/bin/serin-train" <<'END'
+#!/usr/bin/env bash
+echo "train ${*: -1}" >> calls
+mkdir -p "${*: -1}"
+printf '%s\n' "${@:1:$#-2}" | sed '/^--config=/d' | paste -s -d ' ' > "${*: -1}/options"
+[[ ! -e fail ]] || { echo "no memory for it"; exit 1; }
+END
+cat > "$tap_dir/bin/serin-decode" <<'END'
+#!/usr/bin/env bash
+echo "decode ${*: -3:1}" >> calls
+mkdir -p "${*: -1}"
+cp "${*: -2:1}/utt2emo" "${*: -1}"
+if ! grep -q lambda-ctc=0 "${*: -3:1}/options"; then sed 's/ ONE / NONE /' "${*: -2:1}/text" > "${*: -1}/text"; fi
+END
+chmod +x "$tap_dir"/bin/*
+for s in A B; do
+  for i in {10..15}; do
+    echo "$s-$i /sound.wav" >> data/all/wav.scp
+    echo "$s-$i ONE TWO THREE FOUR" >> data/all/text
+    echo "$s-$i $s" >> data/all/utt2spk
+    echo "$s-$i $( ((i % 2)) && echo ang || echo sad)" >> data/all/utt2emo
+    echo "$s-$i f" >> data/all/utt2gender
+    echo "$s-$i impro" >> data/all/utt2style
+    echo "$s-$i $s" >> data/all/utt2fold
+  done
+done
+utils/utt2spk_to_spk2utt.pl data/all/utt2spk > data/all/spk2utt
+run() { ./run.sh --stage 2 --folds all --nj 1 --exp "$@"; }
+calls() { sort calls 2> /dev/null | uniq -c | awk '{ $1 = $1 } 1' | tr '\n' ';'; rm -f calls; }
+
+# ---- the list, against what it is made of
+tap_is "37 experiments, and a stage without a number" "$(awk '!/^#/ && NF { print $1 }' utils/experiments.txt | tr '\n' ' ')" \
+  "$(echo {1..17} 18-1 {18..37} "")"
+tap_is "each is in a table of the paper once" "$(grep -E '^[0-9]' utils/paper_tables.txt | cut -d ' ' -f 1 | tr '\n' ' ')" \
+  "$(echo {1..37} "")"
+while read -r n after needs tasks options; do
+  words=(--config=conf/train.conf --config=conf/exp.conf)
+  for t in emotion ctc gender style; do [[ ,$tasks, == *,$t,* ]] || words+=("--lambda-$t=0"); done
+  if [[ $after != - ]]; then words+=(--config=conf/stage2.conf --stage=2 --init-model=none); fi
+  # shellcheck disable=SC2086
+  "$real/serin-train" --print-args=false "${words[@]}" $options --pieces=x nowhere none 2> said
+  if [[ $after == =* ]] || grep -q nowhere said || grep -q 'none/config.json' said; then continue; fi
+  echo "$n $needs: $(tail -n 1 said)" >> wrong
+done < <(awk '!/^#/ && NF' utils/experiments.txt)
+tap_is "serin-train knows the options of each" "$(cat wrong 2> /dev/null)" ""
+
+# ---- refusals
+tap_fails "an experiment that needs the corrector" 'experiment 16 needs the corrector.*nothing was begun' run "1 16"
+tap_fails "through its first stage" 'experiment 18 needs the corrector' run 18
+tap_fails "MELD" 'experiment 31 needs the MELD corpus' run 31
+tap_fails "all that is missing" 'experiment 37 needs the MELD corpus.*37 needs the corrector|37 needs the corrector.*37 needs the MELD' run 37
+tap_fails "published weights" 'experiment 19 needs published weights' run 19-21
+tap_fails "a number that is none" '"two" is no experiment' run "1 two"
+tap_fails "one too many" 'there is no experiment 38; the paper has 1 to 37' run 38
+tap_fails "none" 'no experiment is asked for' utils/run_experiments.sh " " data/all exp
+mv data/all/utt2style style
+tap_fails "a task without its table" 'experiment 7 needs data/all/utt2style' run "6 7"
+mv style data/all/utt2style
+tap_is "nothing was begun" "$(calls)$(ls exp 2> /dev/null)" ""
+
+# ---- running
+tap_ok "two" run "1,2"
+tap_is "in both folds" "$(calls)" "$(printf '1 %s;' "decode exp/exp0"{1,2}/{A,B} "train exp/exp0"{1,2}/{A,B})"
+tap_is "speech alone" "$(cat exp/exp01/A/options)" "--lambda-ctc=0 --lambda-gender=0 --lambda-style=0 --input=speech"
+tap_is "and with words" "$(cat exp/exp02/B/options)" "--lambda-gender=0 --lambda-style=0 --input=speech"
+tap_ok "again" run "1 2"
+tap_is "nothing is left to do" "$(calls)" ""
+tap_ok "a second stage" run 15
+tap_is "after its first" "$(grep train calls | tr '\n' ' ')" "train exp/exp13/A train exp/exp13/B train exp/exp15/A train exp/exp15/B "
+rm calls
+tap_is "of its fold" "$(cat exp/exp15/B/options)" "--stage=2 --init-model=exp/exp13/B --lambda-ctc=0"
+tap_is "with pieces of its own texts" "$(grep -o 'pieces=[^ ]*' exp/exp13/B/options)" "pieces=data/all/folds/B/pieces.txt"
+tap_ok "which are there" test -s data/all/folds/B/pieces.txt
+tap_ok "the same under another number" run "24"
+tap_is "is not run twice" "$(calls)$(readlink exp/exp24)" exp15
+rm exp/exp13/A/done
+tap_ok "when something is missing" run "1 15"
+tap_is "it is made" "$(calls)" "1 decode exp/exp13/A;1 train exp/exp13/A;"
+tap_ok "with another seed" run 15 --train-opts --seed=2
+tap_is "everything" "$(calls)" "$(printf '1 %s;' "decode exp/exp1"{3,5}/{A,B} "train exp/exp1"{3,5}/{A,B})"
+sed -i '$s/FOUR/FIVE/' data/all/text
+tap_ok "with other texts" run 1
+tap_is "what hears them" "$(calls)" "1 decode exp/exp01/A;1 decode exp/exp01/B;1 train exp/exp01/A;1 train exp/exp01/B;"
+touch fail
+tap_fails "a fold that fails" 'no memory for it' run 3
+tap_ok "is not done" test ! -e exp/exp03/A/done
+
+# ---- tables
+rm -rf exp
+mkdir -p exp/exp02 exp/exp14
+cat > exp/exp02/scores.json <<'END'
+{ "serin_scores": 1, "name": "x{]", "corpus": "a \"made\" one",
+  "emotion": { "kind": "labels", "majority": { "label": "hap", "UA": 25.0, "WA": 30.5, "WF1": 14, "MF1": 11 },
+    "pooled": { "utterances": 40, "UA": { "value": 88.125, "low": 80.0, "high": 9.5e1 }, "classes": [],
+      "WA": { "value": 87, "low": 81, "high": 94 } }, "folds": [ { "name": "A" }, { "name": "B" } ] },
+  "text": { "pooled": { "WER": { "value": 12.5, "low": 10.25, "high": 15 } } } }
+END
+sed 's/"utterances": 40/"utterances": 41/; s/88.125/90/' exp/exp02/scores.json > exp/exp14/scores.json
+tap_ok "tables" local/tables.sh exp
+cells() { grep "^| $1 " "$tap_dir/.out" | sed 's/ *| */|/g'; }
+tap_is "an experiment that was run" "$(cells 2)" \
+  "|2|SER, ASR|88.12 [80.00, 95.00] / 75.28|87.00 [81.00, 94.00] / 75.13|12.50 [10.25, 15.00] / 13.57|-|-|"
+tap_is "one of another table" "$(cells 14)" \
+  "|14|TGF|90.00 [80.00, 95.00] / 79.62|87.00 [81.00, 94.00] / 79.50|12.50 [10.25, 15.00] / 13.90|"
+tap_is "one that was not" "$(cells 4)" "|4|SER, ASR, gender, style|- / 77.02|- / 76.79|- / 13.75|- / 99.14|- / 87.45|"
+tap_is "six of them" "$(grep -c '^Table [1-6]' "$tap_dir/.out")" 6
+tap_has "the majority" "$tap_dir/.out" 'Experiment 2, a "made" one: 40 utterances of A B; always hap: UA 25.00, WA 30.50, F1 14.00.'
+tap_has "of each set of utterances" "$tap_dir/.out" 'Experiment 14, a "made" one: 41 utterances'
+tap_is "MELD's when asked for" "$(utils/paper_tables.pl 8 exp | grep '^| 37')" "| 37  | AEC, CL     | - / 53.35 | - / 51.02 | - / 30.16 |"
+tap_fails "a table that is none" 'no table is among "9"' utils/paper_tables.pl 9 exp
+echo '{ "serin_scores": 2 }' > exp/exp02/scores.json
+tap_fails "another version" 'exp02/scores.json: "serin_scores": 1 expected' local/tables.sh exp
+echo '{ "serin_scores": 1, "emotion": { "pooled": ' > exp/exp02/scores.json
+tap_fails "a file that is cut off" 'exp02/scores.json: byte [0-9]* is no JSON' local/tables.sh exp
+tap_done
