@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/parallel.h"
 #include "recipes/train.h"
@@ -236,6 +237,20 @@ static base_status count_updates(ser_run *r, base_error *e)
 }
 
 /* Two texts of key=value lines: what the weights depend on, and what their last bits depend on. */
+/* The weights a run begins with, but for the moments of its data. */
+static uint64_t hash_weights(const nn_params *p)
+{
+    uint64_t h = BASE_HASH_INIT;
+
+    for (int i = 0; i < nn_params_count(p); i++) {
+        const nn_param *w = nn_params_at(p, i);
+
+        if (strncmp(w->name, "front.", 6) != 0)
+            h = base_hash_bytes(h, w->x, sizeof *w->x * (size_t)w->count);
+    }
+    return h;
+}
+
 static base_status make_fingerprint(ser_run *r, base_error *e)
 {
     size_t n;
@@ -246,6 +261,8 @@ static base_status make_fingerprint(ser_run *r, base_error *e)
 
     if (ok) {
         ser_config_print(r->config, true, f);
+        if (*r->config->init_model || *r->config->init_bert)
+            fprintf(f, "initial-weights=%016" PRIx64 "\n", hash_weights(r->model->params));
         fprintf(f, "labels=%s\n", labels);
         fprintf(f, "vocabulary-size=%d\n", r->model->config.encoder.vocab_size);
         fprintf(f, "training-data=%016" PRIx64 "\n", ser_data_hash(r->train));

@@ -44,6 +44,11 @@ tap_ok "to the bit as the first" cmp tgf/out/emotion.ark second/out/emotion.ark
 tap_ok "with the same words" cmp tgf/out/text second/out/text
 tap_ok "one that learns" train "${second[@]}" --epochs=2 train third
 tap_ok "decodes, too" serin-decode --beam=4 third test third/out
+tap_ok "again" train "${second[@]}" --epochs=2 train third
+train --input=both --fusion=tgf --train-text=asr --lambda-cl=0.1 --seed=2 --epochs=1 train tgf2 2> /dev/null
+tap_refuses "but not when the first is another by now" "initial-weights was" bash -c 'mv tgf kept && mv tgf2 tgf && "$@"' - \
+  serin-train --config="$conf" "${second[@]}" --epochs=2 train third
+rm -r tgf && mv kept tgf
 tap_ok "the words as they were" cmp tgf/out/text third/out/text
 tap_least "and keeps the emotions" "$(accuracy utt2emo third/out)" 60
 # changed A B: how many tensors of the encoders, and of the CTC head, differ.
