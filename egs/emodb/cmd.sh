@@ -1,4 +1,4 @@
-# How jobs are run: run.pl on this machine; slurm.pl or queue.pl of Kaldi on a cluster, with its options.
-# shellcheck shell=bash
-export train_cmd="run.pl --follow true"
-export decode_cmd="run.pl"
+# How jobs are run: $SERIN_JOBS chooses run.pl, slurm.pl or queue.pl. Options for all jobs go here, as in
+#   train_cmd="slurm.pl --mem 16G --time 48:00:00"
+# shellcheck shell=bash source=egs/utils/runners.sh
+. utils/runners.sh

@@ -4,18 +4,19 @@
 # goes on where it was; a fold whose options, configuration and data are those of <exp-dir>/<fold>/done is left alone.
 conf=conf/train.conf    # one or more; what a later one says wins
 folds=all               # all, or names of folds, or their numbers (1 is the first), with spaces or commas
-dev=none                # next: the first speaker behind the test speakers is kept from training, to choose the model on
+dev=none                # kept from training, to choose the model on: next, the first speaker behind the test speakers; or a fold
 init_exp=               # for a second stage: an experiment whose model of the same fold to go on from
 pieces=false            # true: BERT's WordPieces are made of the training texts of the fold
 train_opts=             # more options of serin-train
 decode_opts=            # of serin-decode
-nj=                     # folds at once; their threads share the processors [all folds, one processor each at least]
+nj=                     # folds at once [as many as processors; on a cluster all]
+threads=                # of each [processors / nj; on a cluster 1]
 train_cmd=${train_cmd:-utils/run.pl}
 decode_cmd=${decode_cmd:-utils/run.pl}
 help_message="Usage: utils/train_folds.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/train_folds.sh --folds 1,2 data/all exp/joint
-Options: --conf conf/train.conf --folds all|1,2 --dev none|next --train-opts '' --decode-opts '' --nj N
-  --init-exp exp/stage1 --pieces true|false"
+Options: --conf conf/train.conf --folds all|1,2 --dev none|next|FOLD --train-opts '' --decode-opts '' --nj N
+  --threads N --init-exp exp/stage1 --pieces true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -26,9 +27,9 @@ data=$1 exp=$2
 die() { echo "$0: $1" >&2; exit 1; }
 [[ -s $data/utt2fold ]] || die "$data/utt2fold is missing or empty"
 for f in $conf; do [[ -r $f ]] || die "cannot read $f, which --conf names"; done
-[[ $dev == none || $dev == next ]] || die "--dev is none or next, found \"$dev\""
-
 mapfile -t all < <(awk '{ print $2 }' "$data/utt2fold" | sort -u)
+[[ $dev == none || $dev == next || " ${all[*]} " == *" $dev "* ]] ||
+  die "--dev is none, next or a fold of $data/utt2fold (${all[*]}), found \"$dev\""
 chosen=()
 if [[ $folds == all ]]; then
   chosen=("${all[@]}")
@@ -45,8 +46,12 @@ else
   [[ ${#chosen[@]} -gt 0 ]] || die "--folds names no fold"
 fi
 processors=$(nproc)
-if [[ -z $nj ]]; then nj=$((${#chosen[@]} < processors ? ${#chosen[@]} : processors)); fi
-threads=$((processors / nj > 0 ? processors / nj : 1))
+if [[ $train_cmd != *run.pl* ]]; then
+  nj=${nj:-${#chosen[@]}} threads=${threads:-1}
+else
+  nj=${nj:-$((${#chosen[@]} < processors ? ${#chosen[@]} : processors))}
+  threads=${threads:-$((processors / nj > 0 ? processors / nj : 1))}
+fi
 mkdir -p "$exp"
 printf '%s\n' "${chosen[@]}" > "$exp/folds"
 
@@ -69,18 +74,24 @@ recipe_of() {           # fold commands
   local data=$data/folds/$1
   printf '%s\n' "$2"
   # shellcheck disable=SC2086
-  { cat $conf "$data"/{train,test}/{wav.scp,text,segments,utt2*} ${init_exp:+"$init_exp/$1/done"} 2> /dev/null || true; } | cksum
+  { cat $conf "$data"/{train,dev,test}/{wav.scp,text,segments,utt2*} ${init_exp:+"$init_exp/$1/done"} 2> /dev/null || true; } | cksum
 }
 
 run_fold() {            # fold
   local f=$1 part c opts=() train decode recipe
-  for part in train test; do
-    awk -v fold="$f" -v part=$part '($2 == fold) == (part == "test") { print $1 }' "$data/utt2fold" > "$exp/$f.$part"
-    utils/subset_data_dir.sh --utt-list "$exp/$f.$part" "$data" "$data/folds/$f/$part" > /dev/null
+  for part in train dev test; do
+    awk -v fold="$f" -v part=$part -v dev="$dev" '
+      part == ($2 == fold ? "test" : $2 == dev ? "dev" : "train") { print $1 }' "$data/utt2fold" > "$exp/$f.$part"
+    if [[ -s $exp/$f.$part ]]; then
+      utils/subset_data_dir.sh --utt-list "$exp/$f.$part" "$data" "$data/folds/$f/$part" > /dev/null
+    else
+      rm -rf "$data/folds/$f/$part"
+    fi
     rm "$exp/$f.$part"
   done
   for c in $conf; do opts+=(--config="$c"); done
-  if [[ $dev == next ]]; then opts+=(--dev-speakers="$(next_speaker "$f")"); fi
+  if [[ $dev == next ]]; then opts+=(--dev-speakers="$(next_speaker "$f")")
+  elif [[ $dev != none ]]; then opts+=(--dev-dir="$data/folds/$f/dev"); fi
   if [[ -n $init_exp ]]; then opts+=(--stage=2 --init-model="$init_exp/$f"); fi
   if $pieces; then opts+=(--pieces="$data/folds/$f/pieces.txt"); fi
   # shellcheck disable=SC2206

@@ -75,6 +75,11 @@ tap_is "behind A and B comes C" "$(grep dev exp/x/options)" "--dev-speakers=C"
 tap_is "behind C comes D" "$(grep dev exp/y/options)" "--dev-speakers=D"
 tap_ok "folds by name" utils/train_folds.sh --folds z,x --dev next data exp
 tap_is "behind D comes A" "$(grep dev exp/z/options)" "--dev-speakers=A"
+tap_ok "a fold to choose the model on" utils/train_folds.sh --folds x --dev y data exp
+tap_is "is its own part" "$(grep dev exp/x/options)" "--dev-dir=data/folds/x/dev"
+tap_is "and neither heard nor tested" "$(heard x) $(cut -d ' ' -f 2 data/folds/x/dev/utt2spk | sort -u)" "D C"
+tap_fails "a part that is none" '--dev is none, next or a fold of data/utt2fold .x y z., found "w"' \
+  utils/train_folds.sh --folds x --dev w data exp
 tap_fails "an unknown fold" 'no fold "w" in data/utt2fold, which has: x y z' utils/train_folds.sh --folds w data exp
 touch fail
 tap_fails "a fold that fails" 'no memory for it.*a fold failed .status 1.; the logs are in exp/log' utils/train_folds.sh --folds y data exp
