@@ -398,6 +398,9 @@ SERIN_API const nn_meta *nn_archive_meta_at(const nn_archive *a, int i);        
 SERIN_API const char *nn_archive_format(const nn_archive *a);                   /* "PyTorch zip, sharded" */
 SERIN_API int         nn_archive_files(const nn_archive *a);
 SERIN_API const char *nn_archive_file(const nn_archive *a, int i);
+/* A config.json out of the settings that a checkpoint of fairseq's keeps beside its weights; free it. NULL: BASE_MISSING,
+ * BASE_FORMAT. */
+SERIN_API char       *nn_archive_config(const nn_archive *a, base_error *e);
 
 /* safetensors, checked as libnn/store/safetensors.c says. Open keeps the file mapped until close. */
 typedef struct nn_safetensors nn_safetensors;
@@ -511,6 +514,10 @@ typedef struct nn_encoder_config {
     int   lora;                             /* rank of what is added to queries, keys and values; 0: none */
 } nn_encoder_config;
 
+/* The text of a config.json; where path is a checkpoint of fairseq's, nn_archive_config of it. Free it; NULL: it cannot be
+ * read. */
+SERIN_API char *nn_config_text(const char *path, base_error *e);
+
 /* HuBERT, in both published variants, from the keys of Hugging Face's config.json (unknown keys are ignored, missing
  * ones take HubertConfig's defaults). */
 typedef struct nn_hubert_config {
@@ -527,7 +534,7 @@ typedef struct nn_hubert_config {
      * energies instead of waveforms take the place of the convolutions. 0: the convolutional one. */
     int   mel_bins, mel_stack;              /* columns of a frame of input = mel_bins * mel_stack */
 } nn_hubert_config;
-SERIN_API base_status nn_hubert_config_read(nn_hubert_config *c, const char *path, base_error *e);  /* config.json */
+SERIN_API base_status nn_hubert_config_read(nn_hubert_config *c, const char *path, base_error *e);  /* as nn_config_text */
 /* Frames the encoder gets from so many samples, 0: too short; with the log-mel front end, from so many rows of input. */
 SERIN_API int64_t     nn_hubert_frames(const nn_hubert_config *c, int64_t samples);
 

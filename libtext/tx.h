@@ -125,6 +125,9 @@ SERIN_API tx_vocab *tx_vocab_read(const char *path, const char *language, base_e
 /* From a corpus: <pad> 0, <s> 1, </s> 2, <unk> 3, | 4, then the characters of the values, sorted by code point. A '|' in
  * a text is BASE_VALUE. */
 SERIN_API tx_vocab *tx_vocab_build(const tx_table *texts, base_error *e);
+/* fairseq's dict.ltr.txt, a symbol and its count in a line, as the vocabulary of a model that was trained with it: <pad> (in
+ * fairseq <s>, which is its blank), <s>, </s>, <unk>, then the symbols as they come. BASE_FORMAT "path:line: …". */
+SERIN_API tx_vocab *tx_vocab_fairseq(const char *path, base_error *e);
 SERIN_API void      tx_vocab_free(tx_vocab *v);
 
 /* vocab.json in the order of ids; appears whole or not at all. */

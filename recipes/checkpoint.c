@@ -25,15 +25,12 @@ static void name_kind(ser_checkpoint *c)
 
 static base_status read_config(ser_checkpoint *c, base_error *e)
 {
-    char *path = ser_folder_path(c->path, "config.json");
-    json_error_t why;
+    char *path = ser_config_path(c->path);
 
     if (!path)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->path);
     if (base_exists(path)) {
-        c->config = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
-        if (!c->config)
-            base_fail(e, BASE_FORMAT, "%s:%d: %s", path, why.line, why.text);
+        c->config = ser_config_json(path, e);
         name_kind(c);
     }
     free(path);

@@ -256,6 +256,7 @@ static json_t *config_json(const ser_checkpoint *c, const ser_convert_options *o
     bool lm = nn_archive_find(c->archive, "lm_head.weight"), ok = j != NULL;
 
     json_object_del(j, "serin");
+    json_object_del(j, "do_normalize");     /* fairseq's; add_companions writes it where it belongs */
     for (size_t i = 0; i < sizeof adapters / sizeof *adapters && o->drop_adapters; i++)
         json_object_del(j, adapters[i]);
     if (ok && c->ours)

@@ -41,9 +41,32 @@ char *ser_folder_path(const char *model, const char *name)
     return path;
 }
 
+/* Whether it is a file that has settings of fairseq's in it. */
+static bool has_settings(const char *model)
+{
+    base_error why = BASE_ERROR_INIT;
+    struct stat s;
+    nn_archive *a = !stat(model, &s) && S_ISREG(s.st_mode) ? nn_archive_open(model, NULL) : NULL;
+    char *text = a ? nn_archive_config(a, &why) : NULL;
+
+    nn_archive_close(a);
+    free(text);
+    return a && why.status != BASE_MISSING;
+}
+
+char *ser_config_path(const char *model)
+{
+    char *path = ser_folder_path(model, "config.json");
+
+    if (!path || base_exists(path) || !has_settings(model))
+        return path;
+    free(path);
+    return strdup(model);
+}
+
 static base_status folder_name(folder *f, const char *model, base_error *e)
 {
-    *f = (folder){ ser_folder_path(model, "config.json"), ser_folder_path(model, "preprocessor_config.json"),
+    *f = (folder){ ser_config_path(model), ser_folder_path(model, "preprocessor_config.json"),
         ser_folder_path(model, "labels.json"), ser_folder_path(model, "vocab.json"),
         ser_folder_path(model, "model.safetensors") };
     if (f->config && f->preprocessor && f->labels && f->vocab && f->weights)
@@ -212,26 +235,26 @@ base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
-static json_t *load_json(const char *path, base_error *e)
+json_t *ser_config_json(const char *path, base_error *e)
 {
+    char *text = nn_config_text(path, e);
     json_error_t je;
-    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
+    json_t *j = text ? json_loads(text, JSON_REJECT_DUPLICATES, &je) : NULL;
 
-    if (!j)
-        base_fail(e, base_exists(path) ? BASE_FORMAT : BASE_MISSING, "%s:%d: %s", path, je.line, je.text);
+    if (text && !j)
+        base_fail(e, BASE_FORMAT, "%s:%d: %s", path, je.line, je.text);
+    free(text);
     return j;
 }
 
-static base_status read_preprocessor(const char *path, ser_front_config *f, base_error *e)
+/* Without a preprocessor_config.json waveforms are normalised, unless fairseq's settings say that they were not. */
+static base_status read_preprocessor(const char *path, const char *config, ser_front_config *f, base_error *e)
 {
     json_t *j;
     const char *word = NULL;
     int rate = SER_RATE, normalize = 1, c = 0;
 
-    f->cmvn = SER_CMVN_UTTERANCE;
-    if (!base_exists(path))
-        return BASE_OK;
-    j = load_json(path, e);
+    j = ser_config_json(path = base_exists(path) ? path : config, e);
     if (!j)
         return e->status;
     if (json_unpack(j, "{s?i, s?b, s?s}", "sampling_rate", &rate, "do_normalize", &normalize, "serin_cmvn", &word) != 0)
@@ -258,7 +281,7 @@ base_status ser_folder_reads_text(const char *dir, bool *text, base_error *e)
 
     if (folder_name(&f, dir, e))
         return e->status;
-    j = load_json(f.config, e);
+    j = ser_config_json(f.config, e);
     if (j && json_unpack(j, "{s?s}", "model_type", &kind))
         base_fail(e, BASE_FORMAT, "%s: model_type is no text", f.config);
     while (i < sizeof kinds / sizeof *kinds && strcmp(kind, kinds[i]))
@@ -278,7 +301,7 @@ base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_
     if (folder_name(&f, dir, e))
         return e->status;
     *out = (ser_model_config){ 0 };
-    if (!nn_hubert_config_read(&out->encoder, f.config, e) && !read_preprocessor(f.preprocessor, &out->front, e)) {
+    if (!nn_hubert_config_read(&out->encoder, f.config, e) && !read_preprocessor(f.preprocessor, f.config, &out->front, e)) {
         out->front.conv = out->encoder.mel_bins == 0;
         out->front.bins = out->encoder.mel_bins;
         out->front.stack = out->encoder.mel_stack;
@@ -291,7 +314,7 @@ base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_
 /* What only our folders hold; *ours is false for others'. */
 static base_status read_ours(const char *path, ser_model_config *out, bool *ours, base_error *e)
 {
-    json_t *j = load_json(path, e);
+    json_t *j = ser_config_json(path, e);
     int version = 0;
 
     if (!j)

@@ -12,4 +12,7 @@ char *ser_json_text(const json_t *j, size_t flags);
 /* Writes j, indented, to a file that appears whole or not at all; frees j, which may be NULL (no memory). */
 base_status ser_json_write(json_t *j, const char *path, base_error *e);
 
+/* A config.json, or what stands for one (nn_config_text), for the caller to free. */
+json_t *ser_config_json(const char *path, base_error *e);
+
 #endif

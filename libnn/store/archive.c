@@ -326,6 +326,33 @@ const char *nn_archive_format(const nn_archive *a) { return a->format; }
 int nn_archive_files(const nn_archive *a) { return a->shards; }
 const char *nn_archive_file(const nn_archive *a, int i) { return a->shard[i].path; }
 
+char *nn_archive_config(const nn_archive *a, base_error *e)
+{
+    const nn_file_tensor *head = nn_archive_find(a, "lm_head.weight");
+    const char *path = a->shard[0].path;
+    json_t *config = NULL;
+    char *text = NULL;
+    size_t size;
+
+    if (!a->shard[0].torch || !a->renamed) {
+        base_fail(e, BASE_MISSING, "%s: no checkpoint of fairseq's, so no settings in it", path);
+        return NULL;
+    }
+    if (nn_fairseq_config(nn_torch_root(a->shard[0].torch), head && head->ndim ? head->shape[0] : 0, &config, e)) {
+        base_fail_in(e, "%s", path);
+        return NULL;
+    }
+    FILE *f = open_memstream(&text, &size);     /* json_dumps leaves out keys when memory ends, and says nothing */
+    bool ok = f && json_dumpf(config, f, JSON_INDENT(2)) == 0 && !ferror(f);
+    ok = f && fclose(f) == 0 && ok;
+    json_decref(config);
+    if (ok)
+        return text;
+    free(text);
+    base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
+    return NULL;
+}
+
 const char *nn_archive_meta(const nn_archive *a, const char *key)
 {
     return a->shard[0].safetensors ? nn_safetensors_meta(a->shard[0].safetensors, key) : NULL;

@@ -9,6 +9,7 @@
 static const char usage[] =
     "With --type=characters writes vocab.json: <pad> (the blank of CTC), <s>, </s>, <unk>, | between words, then the characters, sorted.\n"
     "With --type=pieces writes vocab.txt for a small BERT: special tokens, characters, words.\n"
+    "With --type=fairseq writes vocab.json from the dict.ltr.txt that lies beside a fine-tuned model of fairseq's.\n"
     "Usage: serin-make-vocab [options] <text> <vocab.json|vocab.txt>\n"
     "e.g.:  serin-make-vocab --norm=upper,digits data/train/text exp/vocab.json\n";
 
@@ -39,11 +40,13 @@ int main(int argc, char **argv)
 
     base_option_text(po, "norm", &norm,
                      "how the texts are normalised first, as text-norm of a configuration; none: taken as they are");
-    base_option_choice(po, "type", &type, "characters|pieces", "for CTC, or for BERT");
+    base_option_choice(po, "type", &type, "characters|pieces|fairseq", "for CTC, for BERT, or from a dictionary");
     base_option_int(po, "least", &least, 1, 1000000, "pieces: how often a word must occur to be one");
     base_options_parse(po, argc, argv, 2, 2);
     path = base_options_argument(po, 1);
-    if (tx_table_read(&t, base_options_argument(po, 0), TX_ANY, &e) == BASE_OK) {
+    if (!strcmp(type, "fairseq"))
+        v = tx_vocab_fairseq(base_options_argument(po, 0), &e);
+    else if (tx_table_read(&t, base_options_argument(po, 0), TX_ANY, &e) == BASE_OK) {
         owned = calloc((size_t)t.n + 1, sizeof(*owned));
         if (!owned)
             base_fail(&e, BASE_NO_MEMORY, "no memory for %lld texts", (long long)t.n);

@@ -1,5 +1,5 @@
 /* nn_archive_open on one file of any kind, by its content: PyTorch's zip and legacy files, safetensors, fairseq's. What
- * opens is read to the last element. */
+ * opens is read to the last element, and its settings. */
 #include <assert.h>
 #include <stdlib.h>
 
@@ -31,8 +31,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     nn_archive *a = nn_archive_open(fuzz_file(data, size), &e);
 
     assert(!a == (e.status != BASE_OK) && !a == (*e.text != '\0'));
-    if (a)
+    if (a) {
         check(a);
+        e = (base_error)BASE_ERROR_INIT;
+        char *config = nn_archive_config(a, &e);
+        assert(!config == (e.status != BASE_OK));
+        free(config);
+    }
     nn_archive_close(a);
     return 0;
 }

@@ -13,16 +13,19 @@ bytes when made again.
     fairseq.pt              names of fairseq's HuBERT, in `model`, beside an argparse.Namespace and an optimiser's state; zip
     fairseq-ctc.pt          names of a fine-tuned one, beside a configuration of omegaconf's; legacy
     fairseq.safetensors     the same under Hugging Face's names
+    fairseq-group.pt        ../hubert-group without its head, its settings in an argparse.Namespace
+    fairseq-layer.pt        ../hubert-layer, fine-tuned: settings in a dictionary, those of its pre-training omegaconf's
 """
 import argparse
 import json
+import re
 import sys
 import types
 from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 
 def tensors():
@@ -100,14 +103,24 @@ NAMES = {       # fairseq's and Hugging Face's
 
 
 def fake_omegaconf():
-    """A class under omegaconf's name, which need not be installed to write such a file."""
-    module = types.ModuleType("omegaconf.dictconfig")
-    module.DictConfig = type("DictConfig", (), {"__module__": "omegaconf.dictconfig"})
+    """Classes under omegaconf's names, which need not be installed to write such a file."""
     sys.modules["omegaconf"] = types.ModuleType("omegaconf")
-    sys.modules["omegaconf.dictconfig"] = module
-    config = module.DictConfig()
-    config.__dict__.update(_metadata={"ref_type": None, "object_type": dict}, _content={"_name": "hubert_ctc"})
-    return config
+    for file, name in [("dictconfig", "DictConfig"), ("nodes", "AnyNode")]:
+        module = types.ModuleType("omegaconf." + file)
+        setattr(module, name, type(name, (), {"__module__": "omegaconf." + file}))
+        sys.modules["omegaconf." + file] = module
+
+
+def omegaconf(value):
+    """As OmegaConf keeps a tree: a DictConfig with its members as nodes."""
+    if isinstance(value, dict):
+        node = sys.modules["omegaconf.dictconfig"].DictConfig()
+        node.__dict__.update(_metadata={"ref_type": None, "object_type": dict}, _parent=None,
+                             _content={k: omegaconf(v) for k, v in value.items()})
+    else:
+        node = sys.modules["omegaconf.nodes"].AnyNode()
+        node.__dict__.update(_metadata={"ref_type": None}, _val=value)
+    return node
 
 
 def fairseq(folder):
@@ -121,11 +134,65 @@ def fairseq(folder):
     }, folder / "fairseq.pt")
     tuned = {"w2v_encoder.w2v_model." + n: v for n, v in state.items()}
     tuned.update({"w2v_encoder.proj.weight": torch.randn(4, 2), "w2v_encoder.proj.bias": torch.randn(4)})
-    torch.save({"args": None, "cfg": fake_omegaconf(), "model": tuned}, folder / "fairseq-ctc.pt",
+    torch.save({"args": None, "cfg": omegaconf({"_name": "hubert_ctc"}), "model": tuned}, folder / "fairseq-ctc.pt",
                _use_new_zipfile_serialization=False)
     named = {NAMES[n]: v for n, v in state.items()}
     named.update({"lm_head.weight": tuned["w2v_encoder.proj.weight"], "lm_head.bias": tuned["w2v_encoder.proj.bias"]})
     save_file(named, folder / "fairseq.safetensors")
+
+
+def fairseq_name(name):
+    """fairseq's name of a tensor of Hugging Face's."""
+    name = name.replace("feature_projection.layer_norm", "layer_norm").replace("feature_projection.projection", "post_extract_proj")
+    name = name.replace("masked_spec_embed", "mask_emb").replace("pos_conv_embed.conv.", "pos_conv.0.")
+    name = name.replace("parametrizations.weight.original0", "weight_g").replace("parametrizations.weight.original1", "weight_v")
+    if name.startswith("feature_extractor"):
+        return name.replace(".conv.", ".0."), ".layer_norm."
+    if name.startswith("encoder.layers"):
+        name = name.replace("attention.", "self_attn.").replace("feed_forward.intermediate_dense", "fc1")
+        name = name.replace("feed_forward.output_dense", "fc2")
+        return re.sub(r"(layers\.\d+\.)layer_norm", r"\1self_attn_layer_norm", name), None
+    return name, None
+
+
+def fairseq_model(folder):
+    """The weights and settings of a HuBERT as fairseq has them."""
+    config = json.loads((folder / "config.json").read_text())
+    layer = config["feat_extract_norm"] == "layer"
+    model, head = {}, {}
+    for name, value in load_file(folder / "model.safetensors").items():
+        if name.startswith("lm_head."):
+            head["proj." + name.removeprefix("lm_head.")] = value
+            continue
+        name, norm = fairseq_name(name.removeprefix("hubert."))
+        model[name.replace(norm, ".2.1." if layer else ".2.") if norm else name] = value
+    convolutions = zip(config["conv_dim"], config["conv_kernel"], config["conv_stride"])
+    settings = dict(
+        _name="hubert", arch="hubert", extractor_mode="layer_norm" if layer else "default", layer_norm_first=layer,
+        encoder_layers=config["num_hidden_layers"], encoder_embed_dim=config["hidden_size"],
+        encoder_ffn_embed_dim=config["intermediate_size"], encoder_attention_heads=config["num_attention_heads"],
+        conv_bias=config["conv_bias"], conv_pos=config["num_conv_pos_embeddings"],
+        conv_pos_groups=config["num_conv_pos_embedding_groups"], dropout=0.1, attention_dropout=0.1,
+        activation_dropout=0.0, encoder_layerdrop=0.05, dropout_input=0.1, mask_prob=0.8, mask_length=10,
+        conv_feature_layers=" + ".join(f"[({d},{k}, {s})] * 1" for d, k, s in convolutions))
+    return model, head, settings
+
+
+def fairseq_small(folder):
+    parity = Path(__file__).resolve().parent
+    model, _, settings = fairseq_model(parity / "hubert-group")
+    torch.save({"args": argparse.Namespace(**settings, normalize=False), "cfg": None, "model": model},
+               folder / "fairseq-group.pt", _use_new_zipfile_serialization=False)
+    model, head, settings = fairseq_model(parity / "hubert-layer")
+    tuned = {"w2v_encoder.w2v_model." + n: v for n, v in model.items()}
+    tuned.update({"w2v_encoder." + n: v for n, v in head.items()})
+    inner = omegaconf({"_name": None, "model": settings, "task": {"_name": "hubert_pretraining", "normalize": True}})
+    torch.save({"args": None, "cfg": {
+        "model": {"_name": "hubert_ctc", "w2v_args": inner, "apply_mask": True, "mask_prob": 0.25, "mask_length": 4,
+                  "mask_channel_prob": 0.125, "mask_channel_length": 3, "dropout": 0, "attention_dropout": 0.0625,
+                  "activation_dropout": 0.5, "final_dropout": 0.25, "layerdrop": 0.375, "dropout_input": 0.0,
+                  "normalize": True},
+        "task": {"_name": "audio_finetuning", "normalize": True}}, "model": tuned}, folder / "fairseq-layer.pt")
 
 
 def main():
@@ -133,7 +200,9 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     containers(folder)
     shards(folder / "sharded")
+    fake_omegaconf()
     fairseq(folder)
+    fairseq_small(folder)
 
 
 main()

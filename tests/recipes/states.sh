@@ -46,5 +46,31 @@ sed 's/"num_hidden_layers": 2/"num_hidden_layers": 3/' "$model/config.json" > cu
 tap_refuses "a model with a layer less" '16 missing: "hubert.encoder.layers.2.' serin-states cut scp:wav.scp ark:none.ark
 tap_ok "unless that is allowed" serin-states --allow-missing cut scp:wav.scp ark:some.ark
 tap_has "and told" .err '16 missing: "hubert.encoder.layers.2.'
+# What fairseq saves has its configuration in it.
+printf 'a a.wav\nb b.wav\n' > wav.scp
+mkdir fairseq plain
+cp "$top"/tests/parity/torch/fairseq-{group,layer}.pt fairseq
+cp "$top"/tests/parity/hubert-group/{config.json,model.safetensors} plain
+echo '{"do_normalize": false}' > plain/preprocessor_config.json
+tap_ok "a file of fairseq's alone" serin-states fairseq/fairseq-group.pt scp:wav.scp ark,t:fairseq.ark
+tap_ok "its twin of Hugging Face's" serin-states plain scp:wav.scp ark,t:plain.ark
+tap_ok "gives the same" cmp fairseq.ark plain.ark
+tap_ok "a fine-tuned one" serin-states fairseq/fairseq-layer.pt scp:wav.scp ark,t:fairseq.ark
+tap_ok "gives the same as its twin" cmp fairseq.ark last.ark
+tap_ok "converted" serin-convert --to=hf fairseq/fairseq-group.pt converted
+tap_has "its settings go along" converted/config.json '"num_conv_pos_embeddings": 15'
+tap_has "those of the waveform where they belong" converted/preprocessor_config.json '"do_normalize": false'
+tap_ok "is read" serin-states converted scp:wav.scp ark,t:converted.ark
+tap_ok "and gives the same" cmp converted.ark plain.ark
+tap_ok "to be fine-tuned" serin-info --json fairseq/fairseq-layer.pt
+for text in '"attention_dropout":0.0625' '"mask_feature_length":3' '"feat_extract_norm":"layer"' '"vocab_size":7'; do
+  tap_has "has $text" .out "$text"
+done
+sed 's/(8,3, 2)/(8,3, x)/' fairseq/fairseq-group.pt > fairseq/odd.pt
+tap_refuses "convolutions that are none" 'odd.pt: conv_feature_layers is "[(6,10, 5)] * 1 + [(8,3, x)]' \
+  serin-states fairseq/odd.pt scp:wav.scp ark:none.ark
+cp "$top/tests/parity/torch/fairseq.pt" fairseq
+tap_refuses "settings of which the most are missing" "fairseq/config.json: No such file" \
+  serin-states fairseq/fairseq.pt scp:wav.scp ark:none.ark
 tap_is "nothing is left" "$(echo none*)" "none*"
 tap_done

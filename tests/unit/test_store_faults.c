@@ -65,6 +65,15 @@ static base_status try_archive_zip(base_error *e) { return open_archive("zip.bin
 static base_status try_archive_index(base_error *e) { return open_archive("sharded/pytorch_model.bin.index.json", e); }
 static base_status try_archive_legacy(base_error *e) { return open_archive("fairseq-ctc.pt", e); }
 
+static base_status try_config(base_error *e)
+{
+    char path[700];
+    nn_hubert_config c;
+
+    snprintf(path, sizeof path, "%s/tests/parity/torch/fairseq-layer.pt", source);
+    return nn_hubert_config_read(&c, path, e);
+}
+
 static base_status try_safetensors_save(base_error *e)
 {
     static const float x[2] = { 1, 2 };
@@ -189,6 +198,7 @@ static const struct {
 } tries[] = {
     { "safetensors_open", try_safetensors_open, READS }, { "safetensors_save", try_safetensors_save, WRITES },
     { "archive_zip", try_archive_zip, READS }, { "archive_legacy", try_archive_legacy, READS },
+    { "config", try_config, READS_JSON },
     { "archive_index", try_archive_index, READS_JSON },
     { "params_save", try_params_save, WRITES }, { "params_load", try_params_load, READS },
     { "adam_and_average", try_adam_and_average, READS }, { "checkpoint_save", try_checkpoint_save, WRITES },
