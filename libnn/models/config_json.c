@@ -3,34 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "libnn/store/torch.h"
-
-#define LIMIT ((size_t)1 << 20)     /* bytes of a config.json */
-
-static bool is_torch(const char *path)
-{
-    base_map m;
-    bool torch = !base_map_open(&m, path, NULL) && nn_torch_begins(m.data, m.size);
-
-    base_map_close(&m);
-    return torch;
-}
-
-char *nn_config_text(const char *path, base_error *e)
-{
-    char *text = NULL;
-    size_t size = 0;
-
-    if (!is_torch(path))
-        return base_read_file(path, LIMIT, &text, &size, e) ? NULL : text;
-    nn_archive *a = nn_archive_open(path, e);
-    if (a)
-        text = nn_archive_config(a, e);
-    nn_archive_close(a);
-    return text;
-}
-
 bool nn_config_open(nn_config_reader *r, const char *path)
 {
     *r = (nn_config_reader){ .path = path, .error = BASE_ERROR_INIT };

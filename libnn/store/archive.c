@@ -13,6 +13,7 @@
 #include "libnn/store/torch.h"
 
 #define MOST_INDEX ((size_t)16 << 20)
+#define MOST_CONFIG ((size_t)1 << 20)
 #define MOST_SHARDS 200
 
 /* A file: one of the two. */
@@ -351,6 +352,29 @@ char *nn_archive_config(const nn_archive *a, base_error *e)
     free(text);
     base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
     return NULL;
+}
+
+static bool is_torch(const char *path)
+{
+    base_map m;
+    bool torch = !base_map_open(&m, path, NULL) && nn_torch_begins(m.data, m.size);
+
+    base_map_close(&m);
+    return torch;
+}
+
+char *nn_config_text(const char *path, base_error *e)
+{
+    char *text = NULL;
+    size_t size = 0;
+
+    if (!is_torch(path))
+        return base_read_file(path, MOST_CONFIG, &text, &size, e) ? NULL : text;
+    nn_archive *a = nn_archive_open(path, e);
+    if (a)
+        text = nn_archive_config(a, e);
+    nn_archive_close(a);
+    return text;
 }
 
 const char *nn_archive_meta(const nn_archive *a, const char *key)
