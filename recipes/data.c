@@ -27,20 +27,25 @@ static base_status open_sound(ser_data *d, double max_seconds, base_error *e)
         no_memory(d, e);
     free(scp);
     free(segments);
-    return d->reader ? BASE_OK : e->status;
+    if (d->reader)
+        d->n = au_reader_count(d->reader);
+    return e->status;
 }
 
 /* Both sides are sorted, so the first difference is the first key that only one of them has. */
 static base_status same_keys(const ser_data *d, const tx_table *t, base_error *e)
 {
+    const char *who = d->reader ? "the sound" : d->text.path;
+
     for (int64_t i = 0; i < d->n || i < t->n; i++) {
         const char *ours = i < d->n ? d->utt[i].key : NULL, *theirs = i < t->n ? t->entry[i].key : NULL;
         int order = !ours ? 1 : !theirs ? -1 : strcmp(ours, theirs);
 
         if (order < 0)
-            return base_fail(e, BASE_MISSING, "%s: no line for utterance \"%s\", which the sound has", t->path, ours);
+            return base_fail(e, BASE_MISSING, "%s: no line for utterance \"%s\", which %s has", t->path, ours, who);
         if (order > 0)
-            return base_fail(e, BASE_MISMATCH, "%s:%" PRId64 ": utterance \"%s\" has no sound", t->path, t->entry[i].line, theirs);
+            return base_fail(e, BASE_MISMATCH, "%s:%" PRId64 ": utterance \"%s\" has no %s", t->path, t->entry[i].line, theirs,
+                d->reader ? "sound" : "text");
     }
     return BASE_OK;
 }
@@ -55,10 +60,19 @@ static base_status read_table(ser_data *d, const char *name, tx_values values, t
         return no_memory(d, e);
     if (base_exists(path))
         status = tx_table_read(t, path, values, e);
-    if (!status && t->path)
+    if (!status && t->path && d->utt)
         status = same_keys(d, t, e);
     free(path);
     return status;
+}
+
+/* Where no sound is wanted, the utterances are those of text. */
+static base_status open_text(ser_data *d, base_error *e)
+{
+    if (!read_table(d, "text", TX_ANY, &d->text, e) && !d->text.path)
+        return base_fail(e, BASE_MISSING, "%s/text: missing, and the model reads nothing else", d->dir);
+    d->n = d->text.n;
+    return e->status;
 }
 
 static base_status read_tables(ser_data *d, const char *text_norm, base_error *e)
@@ -66,7 +80,7 @@ static base_status read_tables(ser_data *d, const char *text_norm, base_error *e
     tx_normalise_options norm = TX_NORMALISE_NONE;
     base_status status = tx_normalise_parse(&norm, text_norm, e);
 
-    if (!status)
+    if (!status && d->reader)
         status = read_table(d, "text", TX_ANY, &d->text, e);
     if (!status)
         status = read_table(d, "utt2spk", TX_ONE_WORD, &d->utt2spk, e);
@@ -91,16 +105,15 @@ ser_data *ser_data_open(const char *dir, double max_seconds, const char *text_no
         free(d);
         return NULL;
     }
-    if (open_sound(d, max_seconds, e))
+    if (max_seconds > 0 ? open_sound(d, max_seconds, e) : open_text(d, e))
         goto fail;
-    d->n = au_reader_count(d->reader);
     d->utt = calloc((size_t)d->n, sizeof *d->utt);
     if (!d->utt) {
         no_memory(d, e);
         goto fail;
     }
     for (int64_t i = 0; i < d->n; i++) {
-        d->utt[i] = (ser_utterance){ .key = au_reader_key(d->reader, i), .source = i };
+        d->utt[i] = (ser_utterance){ .key = d->reader ? au_reader_key(d->reader, i) : d->text.entry[i].key, .source = i };
         for (int t = 0; t < SER_TASKS; t++)
             d->utt[i].label[t] = NN_IGNORE;
     }

@@ -134,6 +134,21 @@ static base_status compute_block(ser_features *f, const ser_front *front, const 
     return status;
 }
 
+/* Batches are still made by seconds: a piece of a word takes about so long to say. */
+#define PIECE_SECONDS 0.3
+
+static base_status silence(ser_features *f, const ser_data *d, int64_t first, base_error *e)
+{
+    for (int64_t i = 0; i < f->n; i++) {
+        f->rows[i] = 1;
+        f->seconds[i] = PIECE_SECONDS * (1 + d->utt[first + i].pieces.n);
+        f->x[i] = calloc((size_t)f->cols, sizeof **f->x);
+        if (!f->x[i])
+            return base_fail(e, BASE_NO_MEMORY, "features: out of memory for %" PRId64 " utterances", f->n);
+    }
+    return BASE_OK;
+}
+
 ser_features *ser_features_new(const ser_front *front, const ser_data *d, int64_t first, int64_t n, double speed,
     const char *cache_dir, const char *what, base_error *e)
 {
@@ -147,7 +162,7 @@ ser_features *ser_features_new(const ser_front *front, const ser_data *d, int64_
         return NULL;
     }
     f->cols = ser_front_cols(front);
-    f->variants = speed > 0 ? 3 : 1;
+    f->variants = speed > 0 && d->reader ? 3 : 1;
     f->n = n;
     all = (size_t)n * (size_t)f->variants;
     f->rows = calloc(all, sizeof *f->rows);
@@ -156,8 +171,14 @@ ser_features *ser_features_new(const ser_front *front, const ser_data *d, int64_
     f->file = calloc(all, sizeof *f->file);
     if (!f->rows || !f->seconds || !f->x || !f->file)
         status = base_fail(e, BASE_NO_MEMORY, "features: out of memory for %" PRId64 " utterances", n);
+    if (!status && !d->reader) {
+        status = silence(f, d, first, e);
+        n = 0;
+    }
     if (!status && *cache_dir)
         status = base_make_dirs(cache_dir, e);
+    if (n == 0)
+        what = NULL;
     if (what)
         base_progress_begin(&p, what, "utterances", 0, (double)n);
     for (int64_t i = 0; i < n && !status; i += BLOCK) {

@@ -87,11 +87,12 @@ typedef struct ser_data {
     char          *dir;
     int64_t        n;
     ser_utterance *utt;             /* [n] in the order of their keys */
-    au_reader     *reader;
+    au_reader     *reader;          /* NULL: no sound is wanted */
     tx_table       text, utt2spk, task[SER_TASKS];      /* n 0 and path NULL: absent */
     bool           borrows;         /* made by ser_data_split: the tables and the reader are the other's */
 } ser_data;
 
+/* max_seconds: a longer utterance is refused; 0: the sound is not looked at, and the utterances are those of text. */
 ser_data *ser_data_open(const char *dir, double max_seconds, const char *text_norm, base_error *e);
 void      ser_data_free(ser_data *d);
 /* What the tables of the wanted tasks mean: their labels; the vocabulary is read from a file, or built when path is "".
@@ -218,7 +219,8 @@ typedef struct ser_features {
 } ser_features;
 
 /* Utterances first .. first + n - 1 of d. cache_dir "": in memory; else a file for each sound and front, shared by runs.
- * what: shown as progress, NULL: silent. The message names the utterance. */
+ * what: shown as progress, NULL: silent. Of a directory without sound: one row of 0 each, and seconds that go by the length of
+ * the text. The message names the utterance. */
 ser_features *ser_features_new(const ser_front *f, const ser_data *d, int64_t first, int64_t n, double speed,
     const char *cache_dir, const char *what, base_error *e);
 void          ser_features_free(ser_features *f);

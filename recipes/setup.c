@@ -15,13 +15,14 @@
 static base_status open_data(ser_run *r, const char *dir, ser_names *names, base_error *e)
 {
     const ser_config *c = r->config;
+    double max_dur = ser_is(c->input, "text") ? 0 : c->max_dur;
 
-    r->train = ser_data_open(dir, c->max_dur, c->text_norm, e);
+    r->train = ser_data_open(dir, max_dur, c->text_norm, e);
     if (!r->train || ser_data_names(r->train, c, names, e) || ser_data_bind(r->train, names, e))
         return e->status;
     if (*c->dev_speakers)
         r->dev = ser_data_split(r->train, c->dev_speakers, e);
-    else if (*c->dev_dir && (r->dev = ser_data_open(c->dev_dir, c->max_dur, c->text_norm, e)))
+    else if (*c->dev_dir && (r->dev = ser_data_open(c->dev_dir, max_dur, c->text_norm, e)))
         ser_data_bind(r->dev, names, e);
     return e->status;
 }

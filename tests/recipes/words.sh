@@ -20,6 +20,18 @@ tap_is "and hold every word" "$(cut -d ' ' -f 2- train/text | tr 'A-Z ' 'a-z\n' 
 tap_ok "text" train --input=text --lambda-ctc=0 --lambda-gender=0 --lambda-style=0 --epochs=2 train text
 tap_ok "is decoded" serin-decode text test text/out
 tap_is "with an emotion each" "$(wc -l < text/out/utt2emo)" 24
+mkdir mute mute_test
+cp train/{text,utt2*} mute && cp test/text mute_test
+tap_ok "the same without any sound" train --input=text --lambda-ctc=0 --lambda-gender=0 --lambda-style=0 --epochs=2 \
+  --dev-dir=mute mute text2
+tap_ok "gives the same bytes" cmp text/model.safetensors text2/model.safetensors
+tap_ok "is decoded without sound" serin-decode text2 mute_test text2/out
+tap_ok "and answers the same" cmp text/out/utt2emo text2/out/utt2emo
+sed -i '$d' mute/utt2emo
+tap_refuses "an utterance without a label" "mute/utt2emo: no line for utterance" train --input=text --lambda-ctc=0 --epochs=1 mute x
+rm mute/text
+tap_refuses "no text, either" "mute/text: missing, and the model reads nothing else" train --input=text --lambda-ctc=0 mute x
+rm -r mute
 
 # ---- both
 for fusion in self cross gate tgf-gate; do
