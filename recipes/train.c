@@ -214,6 +214,31 @@ static base_status next_update(ser_run *r, base_progress *p, base_error *e)
     return r->step == r->epoch_begin[epoch + 1] || r->step == r->total ? end_epoch(r, epoch, e) : BASE_OK;
 }
 
+/* What updates cost, without the first, which touches most of the memory for the first time. For scripts, on one line. */
+static base_status estimate(ser_run *r, base_error *e)
+{
+    double until = base_seconds() + r->config->estimate, first = 0, speech = 0, heard = 0;
+    base_progress p;
+
+    base_progress_begin(&p, "timing", "updates", 0, (double)r->total);
+    while (r->step < r->total && (r->step < 2 || base_seconds() < until) && !*r->stop) {
+        if (next_update(r, &p, e))
+            return e->status;
+        if (r->step == 1) {
+            first = r->seconds;
+            speech = r->speech;
+        }
+    }
+    base_progress_end(&p, NULL);
+    if (r->step < 2)
+        return base_fail(e, BASE_LIMIT, "estimate=%d: two updates are needed, %" PRId64 " made", r->config->estimate, r->step);
+    for (int64_t i = 0; i < r->train->n; i++)
+        heard += r->train_x->seconds[i * r->train_x->variants];
+    printf("updates %.4g features %.4g times real time, heard %.1f s, %.0f MiB, %" PRId64 " parameters\n", (r->speech - speech) / (r->seconds - first),
+        heard / fmax(r->front_seconds, 1e-9), heard, (double)base_memory_peak() / (1 << 20), nn_params_trainable(r->model->params));
+    return BASE_OK;
+}
+
 static bool is_finished(const ser_run *r)
 {
     return r->step >= r->total || (r->config->patience > 0 && r->worse >= r->config->patience);
@@ -312,6 +337,11 @@ base_status ser_train(const ser_config *c, const char *data_dir, const char *exp
         seconds = r.seconds;
         base_log("%" PRId64 " parameters, %" PRId64 " epochs, %" PRId64 " updates", nn_params_trainable(r.model->params), r.epochs,
             r.total);
+        if (c->estimate) {
+            status = estimate(&r, e);
+            ser_run_close(&r);
+            return status;
+        }
         status = loop(&r, e);
     }
     if (!status && !is_finished(&r))

@@ -40,6 +40,7 @@ typedef struct ser_run {
     double    best;                                 /* score of the selected model; higher is better; -INFINITY: none yet */
     int64_t   best_step, worse;                     /* evaluations since then that were not better */
     double    seconds, speech;                      /* spent on updates so far; of audio they heard */
+    double    front_seconds;                        /* spent on features */
 } ser_run;
 
 /* setup.c: opens and computes everything a run needs, up to its first update. Whatever happens, ser_run_close. */

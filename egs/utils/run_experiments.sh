@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # Trains and scores experiments of the paper, each in <exp-dir>/expNN, those they go on from before them. Started again, it
-# does what is missing. experiments.txt says which parts each has; conf/train.conf, conf/exp.conf and, for second stages,
-# conf/stage2.conf say what this corpus makes of them.
-folds=all               # these four as train_folds.sh has them
+# does what is missing. experiments.txt says which parts each has; train.conf, exp.conf and, for second stages, stage2.conf
+# of --conf-dir say what this corpus makes of them.
+folds=all               # these, to clean, as train_folds.sh has them
 dev=none
 nj=
 train_opts=
 decode_opts=
+clean=false
+conf_dir=conf
+hubert=                 # folder of published weights that speech begins with
+bert=                   # that words begin with; else WordPieces are made of the training texts
+estimate=0              # seconds: instead of training, time each kind of experiment for so long and tell what all of it will take
 corpus=                 # its name, for the tables
 has=                    # what of the column "needs" of experiments.txt is there, say "meld,pretrained"
 help_message='Usage: utils/run_experiments.sh [options] "<experiments>" <data-dir> <exp-dir>
 e.g.:  utils/run_experiments.sh --folds 1,2 "1 2 13-15 17" data/all exp
-Options: --folds all|1,2 --dev none|next --nj N --train-opts "" --decode-opts "" --corpus NAME --has ""'
+Options: --folds all|1,2 --dev none|next --nj N --train-opts "" --decode-opts "" --corpus NAME --has ""
+  --conf-dir conf --hubert DIR --bert DIR --estimate SECONDS --clean true|false'
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -74,9 +80,26 @@ lambdas() {             # tasks: those that are not among them weigh nothing
   if [[ ,$1, == *,cl,* ]]; then printf -- '--lambda-cl=0.1 '; fi
 }
 
+# Sets conf, fold_opts (of train_folds.sh) and train (of serin-train) for an experiment.
+prepare() {
+  local n=$1 before=${after[$1]#=} words=false
+  if [[ ${options[$n]} == *--input=[bt]* ]]; then words=true; fi
+  conf=$conf_dir/train.conf fold_opts=()
+  train="$(lambdas "${tasks[$n]}")${options[$n]}"
+  if [[ -f $conf_dir/exp.conf ]]; then conf+=" $conf_dir/exp.conf"; fi
+  if [[ $before != - ]]; then
+    conf+=" $conf_dir/stage2.conf"
+    fold_opts=(--init-exp "$exp/$(name_of "$before")")
+  else
+    if [[ -n $hubert && ${options[$n]} != *--input=text* ]]; then train+=" --init-model=$hubert"; fi
+    if $words && [[ -n $bert ]]; then train+=" --init-bert=$bert"; elif $words; then fold_opts=(--pieces true); fi
+  fi
+  train+=" $train_opts"
+}
+
 declare -A finished
 run() {                 # experiment
-  local n=$1 name before conf=conf/train.conf opts=()
+  local n=$1 name before conf fold_opts train
   name=$(name_of "$n")
   [[ ! -v finished[$n] ]] || return 0
   before=${after[$n]#=}
@@ -86,18 +109,19 @@ run() {                 # experiment
     ln -sfn "$(name_of "$before")" "$exp/$name"
     return
   fi
-  if [[ -f conf/exp.conf ]]; then conf+=" conf/exp.conf"; fi
-  if [[ $before != - ]]; then
-    conf+=" conf/stage2.conf"
-    opts=(--init-exp "$exp/$(name_of "$before")")
-  elif [[ ${options[$n]} == *--input=[bt]* ]]; then
-    opts=(--pieces true)
-  fi
+  prepare "$n"
   echo "$0: experiment $n"
-  utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" "${opts[@]}" --decode-opts "$decode_opts" \
-    --train-opts "$(lambdas "${tasks[$n]}")${options[$n]} $train_opts" "$data" "$exp/$name"
+  utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --clean "$clean" "${fold_opts[@]}" \
+    --decode-opts "$decode_opts" --train-opts "$train" "$data" "$exp/$name"
   utils/score_folds.sh --corpus "$corpus" "$data" "$exp/$name"
 }
 
 mkdir -p "$exp"
+if ((estimate > 0)); then
+  # shellcheck source=egs/utils/estimate.sh
+  . utils/estimate.sh
+  for n in "${chosen[@]}"; do tell_cost "$n"; done
+  tell_sum
+  exit
+fi
 for n in "${chosen[@]}"; do run "$n"; done

@@ -4,9 +4,11 @@
 # goes on where it was; a fold whose options, configuration and data are those of <exp-dir>/<fold>/done is left alone.
 conf=conf/train.conf    # one or more; what a later one says wins
 folds=all               # all, or names of folds, or their numbers (1 is the first), with spaces or commas
-dev=none                # kept from training, to choose the model on: next, the first speaker behind the test speakers; or a fold
+dev=none                # kept from training, to choose the model on: next, the first speaker behind the test speakers; a fold; or a
+                        # file with a fold and its speaker a line
 init_exp=               # for a second stage: an experiment whose model of the same fold to go on from
 pieces=false            # true: BERT's WordPieces are made of the training texts of the fold
+clean=false             # true: checkpoints of a fold that is done are removed; at full size they are several GB
 train_opts=             # more options of serin-train
 decode_opts=            # of serin-decode
 nj=                     # folds at once [as many as processors; on a cluster all]
@@ -15,8 +17,8 @@ train_cmd=${train_cmd:-utils/run.pl}
 decode_cmd=${decode_cmd:-utils/run.pl}
 help_message="Usage: utils/train_folds.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/train_folds.sh --folds 1,2 data/all exp/joint
-Options: --conf conf/train.conf --folds all|1,2 --dev none|next|FOLD --train-opts '' --decode-opts '' --nj N
-  --threads N --init-exp exp/stage1 --pieces true|false"
+Options: --conf conf/train.conf --folds all|1,2 --dev none|next|FOLD|FILE --train-opts '' --decode-opts '' --nj N
+  --threads N --init-exp exp/stage1 --pieces true|false --clean true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -28,8 +30,8 @@ die() { echo "$0: $1" >&2; exit 1; }
 [[ -s $data/utt2fold ]] || die "$data/utt2fold is missing or empty"
 for f in $conf; do [[ -r $f ]] || die "cannot read $f, which --conf names"; done
 mapfile -t all < <(awk '{ print $2 }' "$data/utt2fold" | sort -u)
-[[ $dev == none || $dev == next || " ${all[*]} " == *" $dev "* ]] ||
-  die "--dev is none, next or a fold of $data/utt2fold (${all[*]}), found \"$dev\""
+[[ $dev == none || $dev == next || -f $dev || " ${all[*]} " == *" $dev "* ]] ||
+  die "--dev is none, next, a file or a fold of $data/utt2fold (${all[*]}), found \"$dev\""
 chosen=()
 if [[ $folds == all ]]; then
   chosen=("${all[@]}")
@@ -69,6 +71,10 @@ next_speaker() {        # fold
     }' "$data/utt2fold" "$data/utt2spk"
 }
 
+listed_speaker() {      # fold
+  awk -v fold="$1" '$1 == fold { print $2; found = 1 } END { exit !found }' "$dev" || die "$dev has no line for fold $1"
+}
+
 # What decides what a fold's training and decoding give.
 recipe_of() {           # fold commands
   local data=$data/folds/$1
@@ -91,6 +97,7 @@ run_fold() {            # fold
   done
   for c in $conf; do opts+=(--config="$c"); done
   if [[ $dev == next ]]; then opts+=(--dev-speakers="$(next_speaker "$f")")
+  elif [[ -f $dev ]]; then opts+=(--dev-speakers="$(listed_speaker "$f")")
   elif [[ $dev != none ]]; then opts+=(--dev-dir="$data/folds/$f/dev"); fi
   if [[ -n $init_exp ]]; then opts+=(--stage=2 --init-model="$init_exp/$f"); fi
   if $pieces; then opts+=(--pieces="$data/folds/$f/pieces.txt"); fi
@@ -108,6 +115,7 @@ run_fold() {            # fold
   $train_cmd --num-threads "$threads" "$exp/log/train.$f.log" "${train[@]}"
   $decode_cmd --num-threads "$threads" "$exp/log/decode.$f.log" "${decode[@]}"
   echo "$recipe" > "$exp/$f/done"
+  if $clean; then rm -rf "$exp/$f/checkpoints"; fi
 }
 
 trap 'kill $(jobs -p) 2> /dev/null || true' EXIT

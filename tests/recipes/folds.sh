@@ -78,7 +78,11 @@ tap_is "behind D comes A" "$(grep dev exp/z/options)" "--dev-speakers=A"
 tap_ok "a fold to choose the model on" utils/train_folds.sh --folds x --dev y data exp
 tap_is "is its own part" "$(grep dev exp/x/options)" "--dev-dir=data/folds/x/dev"
 tap_is "and neither heard nor tested" "$(heard x) $(cut -d ' ' -f 2 data/folds/x/dev/utt2spk | sort -u)" "D C"
-tap_fails "a part that is none" '--dev is none, next or a fold of data/utt2fold .x y z., found "w"' \
+printf 'x D\ny A\n' > dev.txt
+tap_ok "speakers to choose the model on, from a file" utils/train_folds.sh --folds "x y" --dev dev.txt --clean true data exp
+tap_is "are its" "$(cat exp/{x,y}/options | grep dev)" $'--dev-speakers=D\n--dev-speakers=A'
+tap_fails "a fold it lacks" 'dev.txt has no line for fold z' utils/train_folds.sh --folds z --dev dev.txt data exp
+tap_fails "a part that is none" '--dev is none, next, a file or a fold of data/utt2fold .x y z., found "w"' \
   utils/train_folds.sh --folds x --dev w data exp
 tap_fails "an unknown fold" 'no fold "w" in data/utt2fold, which has: x y z' utils/train_folds.sh --folds w data exp
 touch fail

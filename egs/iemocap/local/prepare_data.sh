@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From IEMOCAP as released to a Kaldi data directory: the utterances of the chosen classes with wav.scp text utt2spk
-# spk2utt utt2emo utt2gender utt2style utt2fold, sorted, and counts of what was found. Never writes into the corpus.
+# spk2utt utt2emo utt2gender utt2style utt2fold utt2dur, sorted, and counts of what was found. Never writes into the corpus.
 map="ang=ang hap=hap exc=hap neu=neu sad=sad"   # label of the corpus = our class; a label not listed is left out
 folds=session           # session (5) or talker (10)
 text_norm=upper         # upper: A-Z ' and digits, [TAGS] dropped; none: as transcribed
@@ -42,8 +42,10 @@ awk -v id="$id" -v known=" $known " '
         if (n < 4 || f[2] !~ id || !index(known, " " f[3] " ")) {
             printf "%s:%d: expected a turn and its label, found \"%s\"\n", FILENAME, FNR, $0 > "/dev/stderr"
             bad = 1
-        } else
-            print f[2] "\t" f[3]
+        } else {
+            split(substr(f[1], 2), time, / *[]-] */)
+            print f[2] "\t" f[3] "\t" time[2] - time[1]
+        }
     }
     END { exit bad }' "${files[@]}" < /dev/null > "$tmp/labels" || die "unreadable label files"
 
@@ -79,14 +81,14 @@ awk -F '\t' -v dir="$tmp/data" -v map="$map" -v folds="$folds" -v norm="$text_no
         labelled[$1]
         if (!($1 in wav)) print $1, "labelled, but there is no sound" > (dir "/problems")
         else if (!($1 in has_text)) print $1, "labelled, but there is no transcript" > (dir "/problems")
-        else if ($2 in class) utterance($1, class[$2])
+        else if ($2 in class) utterance($1, class[$2], $3)
     }
     END {
         for (id in wav) if (!(id in labelled)) print id, "sound without a label" > (dir "/unlabelled")
         for (c in count) print c, count[c] > (dir "/counts")
     }
 
-    function utterance(id, emotion,    talker, session, speaker, style, utt, said) {
+    function utterance(id, emotion, seconds,    talker, session, speaker, style, utt, said) {
         talker = substr(id, length(id) - 3, 1)
         session = substr(id, 1, 5)
         speaker = session talker
@@ -100,6 +102,7 @@ awk -F '\t' -v dir="$tmp/data" -v map="$map" -v folds="$folds" -v norm="$text_no
         print utt, tolower(talker) > (dir "/utt2gender")
         print utt, style > (dir "/utt2style")
         print utt, folds == "session" ? session : speaker > (dir "/utt2fold")
+        print utt, seconds > (dir "/utt2dur")
         count["emotion " emotion]++
         count["gender " tolower(talker)]++
         count["style " style]++

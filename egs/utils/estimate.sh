@@ -1,0 +1,82 @@
+# Sourced by run_experiments.sh --estimate: what experiments will cost on this machine. Each kind of network (speech, text, both)
+# is made at its full size and updated for some seconds with a few utterances; the rest is arithmetic. Second stages count as two
+# thirds of their first, since frozen weights need no gradients of their own.
+# shellcheck shell=bash disable=SC2154,SC2317
+estimates=$exp/estimate
+processors=$(nproc)
+sum=0
+
+# Speech or text or both: what the experiment reads, or the one it goes on from.
+kind_of() {
+  case ${options[$1]} in
+    *--input=text*) echo text ;;
+    *--input=both*) echo both ;;
+    *--input=speech*) echo speech ;;
+    *) kind_of "${after[$1]#=}" ;;
+  esac
+}
+
+# $estimates/KIND: "updates R features F times real time, heard S s, M MiB, P parameters"
+calibrate() {           # experiment, kind
+  local conf fold_opts train opts=() c
+  [[ ! -s $estimates/$2 ]] || return 0
+  utils/subset_data_dir.sh "$data" 24 "$estimates/data" > /dev/null
+  prepare "$1"
+  for c in $conf; do opts+=(--config="$c"); done
+  if [[ ${fold_opts[*]} == "--pieces true" ]]; then
+    serin-make-vocab --type=pieces "$data/text" "$estimates/pieces.txt" 2> "$estimates/pieces.log"
+    opts+=(--pieces="$estimates/pieces.txt")
+  fi
+  # shellcheck disable=SC2086
+  OMP_NUM_THREADS=$processors serin-train "${opts[@]}" $train --estimate="$estimate" --accumulate=1 --epochs=1000 --cache-dir= \
+    "$estimates/data" "$estimates/run.$2" > "$estimates/$2.tmp" 2> "$estimates/$2.log" ||
+    { tail -n 5 "$estimates/$2.log" >&2; die "experiment $1 cannot be timed, log is in $estimates/$2.log"; }
+  rm -rf "$estimates/run.$2"
+  mv "$estimates/$2.tmp" "$estimates/$2"
+}
+
+# The last of the configurations that says so, or of the options.
+# shellcheck disable=SC2086
+epochs_of() { { cat $1; tr ' ' '\n' <<< "$2" | sed 's/^--//'; } | sed -n 's/^epochs=//p' | tail -n 1; }
+
+declare -A told
+tell_cost() {           # experiment, and before it those it goes on from
+  local n=$1 first=${after[$1]#=} kind conf fold_opts train share=1
+  if [[ $first != - ]]; then tell_cost "$first"; share=0.667; fi
+  if [[ -v told[$n] || ${after[$n]} == =* ]]; then return 0; fi
+  told[$n]=1
+  while [[ ${after[$first]-} != "" && ${after[$first]} != - ]]; do first=${after[$first]#=}; done
+  [[ $first != - ]] || first=$n
+  kind=$(kind_of "$n")
+  mkdir -p "$estimates"
+  calibrate "$first" "$kind"
+  prepare "$n"
+  awk -v n="$n" -v kind="$kind" -v share="$share" -v epochs="$(epochs_of "$conf" "$train")" -v folds="$folds" -v p="$processors" \
+    -v durations="$(if [[ -f $data/utt2dur ]]; then awk '{ s += $2 } END { print s }' "$data/utt2dur"; fi)" '
+    FILENAME ~ /utt2fold$/ { all++; of[$2]++; if (!($2 in number)) number[$2]; next }
+    { rate = $2; front = $4; heard = $9 }
+    END {
+        speech = kind == "text" || !durations ? heard * all / 24 : durations
+        k = asort_keys()
+        m = split(folds, want, /[ ,]+/)
+        for (i = 1; i <= m; i++)
+            for (j = 1; j <= k; j++)
+                if (want[i] == "all" || want[i] == key[j] || (!(want[i] in of) && want[i] == j)) { train += 1 - of[key[j]] / all; chosen++ }
+        hours = speech * train * epochs / rate * share / 3600 + (front < 300 ? speech * chosen / front / 3600 : 0)
+        printf "experiment %s (%s): %d epochs of %d folds, %.1f h of training data in each at %.3g times real time: %s on %d processors (%s of CPU), %.1f GB of memory for each fold\n",
+            n, kind, epochs, chosen, speech * train / chosen / 3600, rate / share, time(hours), p, time(hours * p), $11 / 1024
+        print hours > "/dev/stderr"
+    }
+    function time(h) { return h >= 1 ? sprintf("%.0f h", h) : sprintf("%.0f min", h * 60 + 0.5) }
+    # Names of folds in order; there are few.
+    function asort_keys(    a, b, c, f) {
+        for (f in of) { key[++c] = f; for (a = c; a > 1 && key[a] < key[a - 1]; a--) { b = key[a]; key[a] = key[a - 1]; key[a - 1] = b } }
+        return c
+    }' "$data/utt2fold" "$estimates/$kind" 2> "$estimates/hours"
+  sum=$(awk -v sum="$sum" '{ print sum + $1 }' "$estimates/hours")
+}
+
+tell_sum() {
+  awk -v h="$sum" -v p="$processors" 'BEGIN {
+      printf "all of it: %.1f h on %d processors, %.0f h of CPU; on n machines at once (SERIN_JOBS) an n-th of it, up to one for each fold\n", h, p, h * p }'
+}
