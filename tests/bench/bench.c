@@ -8,27 +8,31 @@ const int64_t bench_lengths[16] = { 44467, 32156, 107325, 19422, 40714, 22779, 1
 
 static const char usage[] =
     "Speed of every operator, at HuBERT-large's and BERT-base's shapes, beside the machine's measured peaks; with --step, of\n"
-    "training steps of HuBERT-large with CTC and emotion on 56 s of speech: seconds, useful GFLOP/s, share of peak, memory;\n"
+    "training steps on 56 s of speech: seconds, useful GFLOP/s, share of peak, memory, for HuBERT-large with CTC and emotion, or,\n"
+    "with --stage, the whole system with BERT-base, a decoder of 8 layers and TGF (random weights);\n"
     "with --decode, of BERT-base and a decoder of 8 layers writing 16 sentences of 20 words; with --tokenize, of cutting\n"
     "lines of standard input into WordPieces.\n"
     "Usage: bench [options]\n"
-    "e.g.:  bench --only=attention; bench --step; bench --tokenize=vocab.txt < text\n";
+    "e.g.:  bench --only=attention; bench --step; bench --step --stage=2; bench --tokenize=vocab.txt < text\n";
 
 int main(int argc, char **argv)
 {
     const char *only = NULL, *vocab = "";
-    bool step = false, decode = false, tiny = false, huge = true;
+    bench_step_options so = { .steps = 2 };
+    bool step = false, decode = false, huge = true;
     double seconds = 0.5;
-    int steps = 2, batch = 0, status;
+    int status;
     base_options *po = base_options_new(usage);
 
     base_option_text(po, "only", &only, "operators whose name contains this");
     base_option_float(po, "seconds", &seconds, 0.0, 1e4, "time spent on each operator, or on the tokenizer");
     base_option_bool(po, "step", &step, "time training steps");
     base_option_bool(po, "decode", &decode, "time beam search over words");
-    base_option_int(po, "steps", &steps, 1, 1000000, "steps timed of each kind, after one to warm up; with --decode: runs");
-    base_option_int(po, "batch", &batch, 0, 16, "utterances at once, a divisor of 16; 0: first 2, then 16");
-    base_option_bool(po, "tiny", &tiny, "a tiny model and short utterances");
+    base_option_int(po, "stage", &so.stage, 0, 2, "with --step: 1 or 2 of the whole system; 0: HuBERT-large alone");
+    base_option_bool(po, "kept-features", &so.keep, "with --step: the convolutions' output is there already, as in training");
+    base_option_int(po, "steps", &so.steps, 1, 1000000, "steps timed of each kind, after one to warm up; with --decode: runs");
+    base_option_int(po, "batch", &so.batch, 0, 16, "utterances at once, a divisor of 16; 0: first 2, then 16");
+    base_option_bool(po, "tiny", &so.tiny, "a tiny model and short utterances");
     base_option_text(po, "tokenize", &vocab, "vocab.txt or tokenizer.json");
     base_option_bool(po, "huge-pages", &huge, "ask the system for huge pages");
     base_options_parse(po, argc, argv, 0, 0);
@@ -36,9 +40,9 @@ int main(int argc, char **argv)
     if (*vocab)
         status = bench_tokenizer(vocab, seconds);
     else if (step)
-        status = bench_steps(tiny, steps, batch);
+        status = bench_steps(&so);
     else
-        status = decode ? bench_decoding(tiny, steps) : bench_operators(only, seconds);
+        status = decode ? bench_decoding(so.tiny, so.steps) : bench_operators(only, seconds);
     base_options_free(po);
     return status != 0;
 }

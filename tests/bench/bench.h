@@ -13,9 +13,14 @@ double bench_copy_peak(void);
 
 /* Every operator of the table whose name contains `only` (NULL: all), for `seconds` each. */
 int bench_operators(const char *only, double seconds);
-/* Training steps of HuBERT-large (or of a tiny model, to see that the bench works) on 16 utterances, `batch` at once;
- * 0: 2, then 16. */
-int bench_steps(bool tiny, int steps, int batch);
+typedef struct bench_step_options {
+    bool tiny;
+    int  stage;             /* of the whole system, 1 or 2; 0: HuBERT-large with CTC and emotion alone */
+    bool keep;              /* the convolutions' output from before the step */
+    int  steps, batch;      /* batch: utterances at once; 0: 2, then 16 */
+} bench_step_options;
+/* Training steps at full size (or of a tiny model, to see that the bench works) on 16 utterances. */
+int bench_steps(const bench_step_options *o);
 
 /* Lines of standard input into the pieces of a vocab.txt or tokenizer.json. */
 int bench_tokenizer(const char *vocab, double seconds);

@@ -5,6 +5,10 @@
 
 tap_ok "a training step calls malloc nowhere" tests/bench/bench --step --tiny --steps=1
 tap_is "all at once and in pieces" "$(grep -c 'useful GFLOP/s' "$tap_dir/.out")" 2
+for stage in 1 2; do
+  tap_ok "nor does one of stage $stage" tests/bench/bench --step --stage=$stage --kept-features --tiny --steps=1
+  tap_is "either way" "$(grep -c 'useful GFLOP/s.* 0 blocks' "$tap_dir/.out")" 2
+done
 tap_ok "an operator" tests/bench/bench --only=relu --seconds=0
 tap_is "at the shapes of two models" "$(grep -c '^relu .* ms .* GB/s .* ms .* GB/s' "$tap_dir/.out")" 2
 printf '%s\n' '[UNK]' '[CLS]' '[SEP]' a b '##b' > "$tap_dir/vocab.txt"
