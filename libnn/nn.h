@@ -135,13 +135,20 @@ SERIN_API nn_tensor *nn_cross_attention(nn_tape *t, nn_tensor *q, nn_tensor *kv,
 SERIN_API nn_tensor *nn_mean_pool(nn_tape *t, nn_tensor *x);        /* [utterances][C]: mean over time; 0 for no rows */
 /* cos(a_i, b_i) = a.b / max(|a| |b|, 1e-8): [rows][1]. */
 SERIN_API nn_tensor *nn_cosine(nn_tape *t, nn_tensor *a, nn_tensor *b);
+/* x / max(|x|, 1e-8) for each row: the product of two such rows is their cosine. */
+SERIN_API nn_tensor *nn_unit(nn_tape *t, nn_tensor *x);
 /* SpecAugment as Hugging Face's HuBERT does it: spans of frames replaced by `embed` [1][C] (NULL: zeros), spans of
  * columns set to 0, drawn per utterance; utterances shorter than a span are left alone. Identity without NN_RANDOM. */
 typedef struct nn_mask_options {
     float time_prob;    int time_length, time_min;
     float feature_prob; int feature_length, feature_min;
+    const unsigned char *frames;    /* [rows]: the frames to replace, in any mode, instead of drawn ones; NULL: drawn */
 } nn_mask_options;
 SERIN_API nn_tensor *nn_spec_augment(nn_tape *t, nn_tensor *x, nn_tensor *embed, const nn_mask_options *o, const char *site);
+/* The frames the operator would replace in one utterance of so many, drawn by seed, step and name alone: mask [frames] is 1
+ * there and 0 elsewhere; returns how many. */
+SERIN_API int64_t nn_mask_frames(const nn_mask_options *o, uint64_t seed, uint64_t step, const char *name, int64_t frames,
+    unsigned char *mask);
 /* Layer drop: true when the layer is to be skipped in this step (probability p; never without NN_RANDOM). */
 SERIN_API bool nn_layer_drop(nn_tape *t, float p, const char *site);
 
@@ -158,6 +165,8 @@ typedef struct nn_cross_entropy_options {
 #define NN_CROSS_ENTROPY_DEFAULTS { 0.0f, NULL, NN_IGNORE, NN_MEAN }
 /* labels [rows] in 0 .. C-1 or ignore; anything else is BASE_VALUE. o NULL: defaults. */
 SERIN_API nn_tensor *nn_cross_entropy(nn_tape *t, nn_tensor *logits, const int *labels, const nn_cross_entropy_options *o);
+
+SERIN_API nn_tensor *nn_mean_square(nn_tape *t, nn_tensor *x);     /* over all elements; 0 where there are none */
 
 /* CTC (Graves et al. 2006) with PyTorch's edge cases; takes logits, applies log-softmax itself. */
 typedef enum nn_ctc_reduction {
@@ -529,6 +538,7 @@ typedef struct nn_hubert_config {
     int   pos_kernel, pos_groups;
     bool  spec_augment;
     nn_mask_options mask;
+    bool  masked;                           /* masked_spec_embed is there for nn_hubert_encode_masked, whatever mask says */
     int   vocab_size, pad_id;
     /* Serin's own front end for small models trained from scratch, "serin_front_end": "logmel": frames of log-mel
      * energies instead of waveforms take the place of the convolutions. 0: the convolutional one. */
@@ -549,6 +559,10 @@ SERIN_API nn_tensor *nn_hubert_features(nn_tape *t, const nn_hubert *m, nn_tenso
  * models; i >= 0: transformers' hidden_states[i], later layers not computed: 0 is the first layer's input, the number of
  * layers the last one's output before the final norm. */
 SERIN_API nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor *features, int layer);
+
+/* The same to the last layer, with the frames replaced that mask [rows] does not hold 0 for, in any mode, as pre-training by
+ * masked prediction has it; masks of columns are drawn as ever. The model has masked_spec_embed. */
+SERIN_API nn_tensor *nn_hubert_encode_masked(nn_tape *t, const nn_hubert *m, nn_tensor *features, const unsigned char *mask);
 
 /* BERT, from the keys of Hugging Face's config.json (missing ones take BertConfig's defaults). */
 typedef struct nn_bert_config {

@@ -73,7 +73,7 @@ nn_hubert *nn_hubert_new(nn_params *p, const nn_hubert_config *c)
     if (!m)
         return NULL;
     m->c = *c;
-    if (c->mask.time_prob > 0.0f || c->mask.feature_prob > 0.0f)
+    if (c->masked || c->mask.time_prob > 0.0f || c->mask.feature_prob > 0.0f)
         m->mask_embed = nn_params_add(p, (nn_init){ NN_INIT_POSITIVE, 1.0f }, "masked_spec_embed", 1, (const int64_t[]){ width });
     for (int i = 0; i < c->n_conv && !c->mel_bins; i++)
         add_convolution(p, m, i);
@@ -125,28 +125,41 @@ nn_tensor *nn_hubert_features(nn_tape *t, const nn_hubert *m, nn_tensor *wave)
 }
 
 /* What the first layer gets: projected, masked, with positions. */
-static nn_tensor *embed(nn_tape *t, const nn_hubert *m, nn_tensor *x)
+static nn_tensor *embed(nn_tape *t, const nn_hubert *m, nn_tensor *x, const unsigned char *frames)
 {
     const nn_hubert_config *c = &m->c;
+    nn_mask_options mask = c->mask;
 
     if (c->project_norm)
         x = nn_norm_apply(t, x, m->project_norm, c->encoder.eps);
     x = nn_dropout(t, nn_dense_apply(t, x, m->project), c->project_dropout, "feature_projection.dropout");
-    if (c->spec_augment)
-        x = nn_spec_augment(t, x, m->mask_embed, &c->mask, "spec_augment");
+    mask.frames = frames;
+    if (c->spec_augment || frames)
+        x = nn_spec_augment(t, x, m->mask_embed, &mask, "spec_augment");
     x = nn_add(t, x, nn_gelu(t, nn_pos_conv(t, x, m->pos_v, m->pos_g, m->pos_b, c->pos_kernel, c->pos_groups)));
     if (!c->encoder.pre_norm)
         x = nn_norm_apply(t, x, m->norm, c->encoder.eps);
     return nn_dropout(t, x, c->encoder.dropout, "encoder.dropout");
 }
 
-nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor *features, int layer)
+static nn_tensor *encode(nn_tape *t, const nn_hubert *m, nn_tensor *features, const unsigned char *mask, int layer)
 {
     const nn_encoder_config *c = &m->c.encoder;
     int n = layer < 0 || layer > c->layers ? c->layers : layer;
     nn_mark mark = nn_tape_mark(t);
-    nn_tensor *x = nn_tape_trim(t, mark, embed(t, m, features));
+    nn_tensor *x = nn_tape_trim(t, mark, embed(t, m, features, mask));
 
     x = nn_layers_apply(t, m->layers, n, c, &names, x);
     return layer < 0 && c->pre_norm ? nn_norm_apply(t, x, m->norm, c->eps) : x;
+}
+
+nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor *features, int layer)
+{
+    return encode(t, m, features, NULL, layer);
+}
+
+nn_tensor *nn_hubert_encode_masked(nn_tape *t, const nn_hubert *m, nn_tensor *features, const unsigned char *mask)
+{
+    assert(m->mask_embed);
+    return encode(t, m, features, mask, -1);
 }

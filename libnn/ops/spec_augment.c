@@ -1,9 +1,10 @@
 /* spec_augment: masks of SpecAugment (Park et al. 2019) as Hugging Face's HuBERT draws them. An utterance of L frames
  * gets int(prob L / length + r) spans of `length` frames, r uniform and common to the batch, at least `min` and at most
  * L / length, at distinct starts and overlapping freely; their frames become `embed`. Then spans of columns in the same
- * way, which become 0. Keeps the masks; without NN_RANDOM it is x itself. */
+ * way, which become 0. Frames may be given instead. Keeps the masks; without NN_RANDOM, and without such, it is x itself. */
 #include <string.h>
 
+#include "base/hash.h"
 #include "libnn/ops/op.h"
 
 enum { MASKED = 1, START = 2 };
@@ -41,20 +42,38 @@ static bool draw(nn_tape *t, const nn_tensor *x, const nn_mask_options *o, const
     double shared = base_random_uniform(&d.random, 0), shared_columns = base_random_uniform(&d.random, 1);
     const int64_t *begin = x->seqs->begin;
     size_t cells = (size_t)x->seqs->n * (size_t)x->cols;
+    bool columns = o->feature_prob > 0.0f && nn_is_random(t);
 
-    if (!(a->rows = nn_tape_keep(t, (size_t)x->rows)) || (o->feature_prob > 0.0f && !(a->columns = nn_tape_keep(t, cells))))
+    if (!(a->rows = nn_tape_keep(t, (size_t)x->rows)) || (columns && !(a->columns = nn_tape_keep(t, cells))))
         return false;
     memset(a->rows, 0, (size_t)x->rows);
     if (a->columns)
         memset(a->columns, 0, cells);
     for (int u = 0; u < x->seqs->n; u++) {
-        if (o->time_prob > 0.0f)
+        if (o->frames)
+            for (int64_t r = begin[u]; r < begin[u + 1]; r++)
+                a->rows[r] = o->frames[r] ? MASKED : 0;
+        else if (o->time_prob > 0.0f)
             draw_spans(&d, o->time_prob, o->time_length, o->time_min, shared, begin[u + 1] - begin[u], a->rows + begin[u]);
         if (a->columns)
             draw_spans(&d, o->feature_prob, o->feature_length, o->feature_min, shared_columns, x->cols,
                 a->columns + (int64_t)u * x->cols);
     }
     return true;
+}
+
+int64_t nn_mask_frames(const nn_mask_options *o, uint64_t seed, uint64_t step, const char *name, int64_t frames,
+    unsigned char *mask)
+{
+    draws d = { base_random_at(seed, step, base_hash_text(BASE_HASH_INIT, name)), 2 };
+    int64_t masked = 0;
+
+    memset(mask, 0, (size_t)frames);
+    if (o->time_prob > 0.0f)
+        draw_spans(&d, o->time_prob, o->time_length, o->time_min, base_random_uniform(&d.random, 0), frames, mask);
+    for (int64_t i = 0; i < frames; i++)
+        masked += mask[i] &= MASKED;
+    return masked;
 }
 
 /* The columns of utterance u that are zeroed; NULL: none. */
@@ -118,7 +137,7 @@ static void backward(nn_node *g)
 
 static nn_tensor *sample(nn_tape *t, nn_sampler *s)
 {
-    nn_mask_options o = { 0.5f, 2, 1, 0.2f, 2, 1 };
+    nn_mask_options o = { 0.5f, 2, 1, 0.2f, 2, 1, NULL };
     nn_tensor *x = nn_sample_rows(t, s, s->model);
 
     return nn_spec_augment(t, x, nn_sample_below(s, 4) ? nn_sample_matrix(t, s, 1, s->model) : NULL, &o, "sample");
@@ -140,7 +159,7 @@ nn_tensor *nn_spec_augment(nn_tape *t, nn_tensor *x, nn_tensor *embed, const nn_
     if ((o->time_prob > 0.0f && o->time_length < 1) || (o->feature_prob > 0.0f && o->feature_length < 1))
         return nn_tape_fail(t, BASE_VALUE, "spec_augment: spans of %d frames and %d columns, they must be 1 at least",
             o->time_length, o->feature_length);
-    if (!nn_is_random(t) || !(o->time_prob > 0.0f || o->feature_prob > 0.0f))
+    if (!o->frames && (!nn_is_random(t) || !(o->time_prob > 0.0f || o->feature_prob > 0.0f)))
         return x;
     g = nn_record(t, &nn_op_spec_augment, nn_like(x), x, embed);
     if (g && (a = nn_node_data(g, sizeof *a)) && draw(t, x, o, site, a))

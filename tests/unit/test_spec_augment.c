@@ -29,7 +29,7 @@ static int64_t masked_frames(const nn_tensor *y, int u)
 START_TEST(spans_follow_the_rules)
 {
     nn_tape *t = new_tape();
-    nn_mask_options o = { 0.3f, 10, 2, 0.0f, 10, 0 };
+    nn_mask_options o = { 0.3f, 10, 2, 0.0f, 10, 0, NULL };
     double frames = 0.0;
 
     for (uint64_t step = 0; step < 50; step++) {
@@ -58,7 +58,7 @@ END_TEST
 START_TEST(columns_become_zero_by_utterance)
 {
     nn_tape *t = new_tape();
-    nn_mask_options o = { 0.0f, 10, 2, 0.5f, 4, 1 };
+    nn_mask_options o = { 0.0f, 10, 2, 0.5f, 4, 1, NULL };
     bool differ = false;
 
     nn_tape_begin(t, NN_RANDOM, 0);
@@ -81,7 +81,7 @@ END_TEST
 START_TEST(identity_unless_random)
 {
     nn_tape *t = new_tape();
-    nn_mask_options o = { 0.5f, 2, 1, 0.5f, 2, 1 };
+    nn_mask_options o = { 0.5f, 2, 1, 0.5f, 2, 1, NULL };
 
     nn_tape_begin(t, NN_RECORD, 0);
     nn_tensor *x = ones(t, 1.0f);
@@ -90,12 +90,59 @@ START_TEST(identity_unless_random)
     ck_assert(!nn_layer_drop(t, 1.0f, "site"));
     nn_tape_begin(t, NN_RANDOM, 0);
     x = ones(t, 1.0f);
-    o = (nn_mask_options){ 0.0f, 10, 2, 0.0f, 10, 2 };      /* probability 0 means none, whatever the least */
+    o = (nn_mask_options){ 0.0f, 10, 2, 0.0f, 10, 2, NULL };      /* probability 0 means none, whatever the least */
     ck_assert_ptr_eq(nn_spec_augment(t, x, NULL, &o, "site"), x);
     o.time_prob = 0.1f;
     o.time_length = 0;
     ck_assert_ptr_null(nn_spec_augment(t, x, NULL, &o, "site"));
     ck_assert_int_eq(nn_tape_error(t)->status, BASE_VALUE);
+    nn_tape_free(t);
+}
+END_TEST
+
+/* HuBERT's masks for pre-training, 8 % of the frames as starts of spans of 10: drawn the same by name, as many as they cover,
+ * and put where they say in any mode, with gradients for what replaces the frames and for the frames left. */
+START_TEST(given_frames_are_replaced)
+{
+    nn_tape *t = new_tape();
+    nn_mask_options o = { 0.8f, 10, 2, 0.0f, 10, 0, NULL };
+    unsigned char mask[1076], again[1000];
+    double share = 0.0;
+
+    for (uint64_t step = 0; step < 100; step++) {
+        int64_t n = nn_mask_frames(&o, 5, step, "utt", 1000, mask), counted = 0;
+
+        for (int i = 0; i < 1000; i++) {
+            ck_assert(mask[i] <= 1);
+            counted += mask[i];
+        }
+        ck_assert_int_eq(n, counted);
+        ck_assert_int_eq(nn_mask_frames(&o, 5, step, "utt", 1000, again), n);
+        ck_assert_mem_eq(mask, again, 1000);
+        nn_mask_frames(&o, 5, step, "other", 1000, again);
+        ck_assert(memcmp(mask, again, 1000) != 0);
+        share += (double)n / 1000;
+    }
+    /* A frame stays when none of its 10 starts is among the 80 of 991: about (1 - 80 / 991)^10, a little more at the ends. */
+    ck_assert_double_eq_tol(share / 100, 1 - 0.4325, 0.005);
+    ck_assert_int_eq(nn_mask_frames(&o, 5, 1, "utt", 9, again), 0);
+    memset(mask, 0, sizeof mask);
+    mask[3] = mask[1075] = 1;
+    o.frames = mask;
+    nn_tape_begin(t, NN_RECORD, 0);
+    nn_tensor *embed = nn_input_grad(t, NULL, 1, C, 0, NULL), *x = ones(t, 1.0f);
+    for (int c = 0; c < C; c++)
+        embed->x[c] = 7.0f;
+    nn_tensor *y = nn_spec_augment(t, x, embed, &o, "site");
+    nn_tape_retain(t, y);
+    weigh(t, y);
+    for (int64_t i = 0; i < nn_numel(y); i++) {
+        bool masked = i / C == 3 || i / C == 1075;
+        ck_assert_float_eq(y->x[i], masked ? 7.0f : 1.0f);
+        ck_assert_float_eq(x->dx[i], masked ? 0.0f : weigh_weight(i));
+    }
+    for (int c = 0; c < C; c++)
+        ck_assert_double_eq_tol(embed->dx[c], weigh_weight(3 * C + c) + weigh_weight(1075 * C + c), 1e-5);
     nn_tape_free(t);
 }
 END_TEST
@@ -153,6 +200,7 @@ static Suite *suite(void)
     unit_add(s, spans_follow_the_rules);
     unit_add(s, columns_become_zero_by_utterance);
     unit_add(s, identity_unless_random);
+    unit_add(s, given_frames_are_replaced);
     unit_add(s, dropout_repeats_itself_by_name);
     unit_add(s, layers_are_dropped_at_their_rate);
     return s;
