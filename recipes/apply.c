@@ -150,15 +150,55 @@ static base_status count(void *data, const ser_utterance *u, const ser_result *r
     return status;
 }
 
+/* Loss and accuracy at masked places. */
+static base_status predict(const ser_model *m, nn_tape *t, const ser_data *d, const ser_features *f, double seconds, ser_scores *s,
+    base_error *e)
+{
+    ser_batch b = { .words = SER_REF };
+    ser_weighting w = { .predicted = 1, .ctc_total = 1 };
+    double loss = 0, right = 0, masked = 0;
+    ser_plan p;
+    base_status status = ser_plan_make(&p, f, seconds, 1, 0, -1, e);
+
+    if (!status)
+        status = ser_batch_reserve(&b, d, 0, f, &p, e);
+    for (int64_t i = 0; !status && i < p.batches; i++) {
+        ser_outputs o;
+        ser_losses l;
+
+        status = ser_batch_fill(&b, m, d, 0, f, p.item + p.batch[i], p.batch[i + 1] - p.batch[i], NULL, e);
+        if (status)
+            break;
+        nn_tape_begin(t, NN_INFER, 0);
+        ser_forward(t, m, &b, &o);
+        ser_loss(t, m, &b, &o, &w, &l);
+        if (nn_tape_error(t)) {
+            status = base_fail(e, nn_tape_error(t)->status, "%s", nn_tape_error(t)->text);
+            break;
+        }
+        loss += (double)l.masked->x[0];
+        right += (double)ser_masked_right(&b, &o);
+        masked += (double)b.hidden.masked;
+    }
+    s->loss = masked > 0 ? loss / masked : NAN;
+    s->accuracy = masked > 0 ? 100 * right / masked : NAN;
+    ser_batch_free(&b);
+    ser_plan_free(&p);
+    return status;
+}
+
 base_status ser_evaluate(const ser_model *m, nn_tape *t, const ser_data *d, const ser_features *f, double seconds,
     ser_scores *s, base_error *e)
 {
     size_t classes = (size_t)m->names.task[SER_EMOTION].n;
-    tally y = { m, calloc(classes * classes + 1, sizeof *y.emotion), { 0 } };
+    tally y = { .model = m };
     double value[SER_METRICS];
     base_status status;
 
-    *s = (ser_scores){ NAN, NAN };
+    *s = (ser_scores)SER_SCORES_NONE;
+    if (m->config.masking.what)
+        return predict(m, t, d, f, seconds, s, e);
+    y.emotion = calloc(classes * classes + 1, sizeof *y.emotion);
     if (!y.emotion)
         return base_fail(e, BASE_NO_MEMORY, "evaluation: out of memory");
     status = ser_apply(m, t, d, 0, f, seconds, count, &y, e);

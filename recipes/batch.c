@@ -143,6 +143,18 @@ static void *grow(void *block, size_t bytes, bool *ok)
     return grown ? grown : block;
 }
 
+static bool reserve_hidden(ser_masked *h)
+{
+    size_t n = (size_t)h->room;
+    bool ok = true;
+
+    h->mask = grow(h->mask, sizeof *h->mask * n, &ok);
+    h->truth = grow(h->truth, sizeof *h->truth * n, &ok);
+    h->at = grow(h->at, sizeof *h->at * n, &ok);
+    h->target = grow(h->target, sizeof *h->target * n, &ok);
+    return ok;
+}
+
 base_status ser_batch_reserve(ser_batch *b, const ser_data *d, int64_t first, const ser_features *f, const ser_plan *p,
     base_error *e)
 {
@@ -150,16 +162,18 @@ base_status ser_batch_reserve(ser_batch *b, const ser_data *d, int64_t first, co
 
     b->cols = f->cols;
     for (int64_t i = 0; i < p->batches; i++) {
-        int64_t rows = 0, ctc = 0, pieces = 0;
+        int64_t rows = 0, ctc = 0, pieces = 0, hidden = 0;
 
         for (int64_t j = p->batch[i]; j < p->batch[i + 1]; j++) {
             rows += f->rows[p->item[j].utt * f->variants + p->item[j].variant];
             ctc += d->utt[first + p->item[j].utt].ctc.n;
             pieces += d->utt[first + p->item[j].utt].pieces.n;
+            hidden += d->utt[first + p->item[j].utt].clusters.n;
         }
         b->most_rows = base_max_i64(b->most_rows, rows);
         b->most_ctc = base_max_i64(b->most_ctc, ctc);
         b->most_pieces = base_max_i64(b->most_pieces, pieces);
+        b->hidden.room = base_max_i64(b->hidden.room, hidden ? hidden : pieces);
         b->most = (int)base_max_i64(b->most, p->batch[i + 1] - p->batch[i]);
     }
     b->x = grow(b->x, sizeof *b->x * (size_t)b->most_rows * (size_t)b->cols, &ok);
@@ -171,6 +185,7 @@ base_status ser_batch_reserve(ser_batch *b, const ser_data *d, int64_t first, co
     b->heard_begin = grow(b->heard_begin, sizeof *b->heard_begin * ((size_t)b->most + 1), &ok);
     b->same = grow(b->same, sizeof *b->same * (size_t)b->most, &ok);
     b->utt = grow(b->utt, sizeof *b->utt * (size_t)b->most, &ok);
+    ok &= reserve_hidden(&b->hidden);
     for (int t = 0; t < SER_TASKS; t++)
         b->label[t] = grow(b->label[t], sizeof *b->label[t] * (size_t)b->most, &ok);
     return ok ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "batch: out of memory for %" PRId64 " rows", b->most_rows);
@@ -188,6 +203,10 @@ void ser_batch_free(ser_batch *b)
     free(b->heard);
     free(b->heard_begin);
     free(b->same);
+    free(b->hidden.mask);
+    free(b->hidden.truth);
+    free(b->hidden.at);
+    free(b->hidden.target);
     for (int t = 0; t < SER_TASKS; t++)
         free(b->label[t]);
     *b = (ser_batch){ 0 };
@@ -248,7 +267,7 @@ base_status ser_batch_fill(ser_batch *b, const ser_model *m, const ser_data *d, 
     assert(n <= b->most);
     b->n = (int)n;
     b->seconds = 0;
-    b->begin[0] = b->ctc_begin[0] = b->piece_begin[0] = 0;
+    b->begin[0] = b->ctc_begin[0] = b->piece_begin[0] = b->hidden.n = 0;
     for (int i = 0; i < b->n; i++) {
         const ser_utterance *u = &d->utt[first + item[i].utt];
         int64_t at = item[i].utt * f->variants + item[i].variant, rows = f->rows[at];
@@ -267,9 +286,13 @@ base_status ser_batch_fill(ser_batch *b, const ser_model *m, const ser_data *d, 
         b->utt[i] = u;
         if (m->bert)
             ser_words_fill(b, m, i, a);
+        if (m->config.masking.what)
+            ser_masked_fill(b, m, i, a);
         b->seconds += f->seconds[at];
     }
     if (b->contrast)
         ser_words_same(b);
+    if (m->config.masking.what)
+        ser_masked_list(b, m);
     return BASE_OK;
 }

@@ -101,12 +101,36 @@ void ser_config_print(const ser_config *c, bool result_only, FILE *f)
     }
 }
 
+static base_status check_pretrain(const ser_config *c, base_error *e)
+{
+    bool frames = ser_is(c->pretrain, "frames");
+
+    if (c->lambda_emotion > 0 || c->lambda_ctc > 0 || c->lambda_gender > 0 || c->lambda_style > 0 || c->lambda_cl > 0)
+        return base_fail(e, BASE_VALUE, "pretrain=%s learns no task: set every lambda to 0", c->pretrain);
+    if (c->stage == 2)
+        return base_fail(e, BASE_VALUE, "pretrain=%s is no second stage", c->pretrain);
+    if (!ser_is(c->input, frames ? "speech" : "text"))
+        return base_fail(e, BASE_VALUE, "pretrain=%s needs input=%s, not %s", c->pretrain, frames ? "speech" : "text", c->input);
+    if (frames && !*c->frame_labels)
+        return base_fail(e, BASE_MISSING, "pretrain=frames needs frame-labels, which serin-kmeans --assign makes");
+    if (frames && c->speed > 0)
+        return base_fail(e, BASE_VALUE, "speed=%g: the labels are those of the sounds as they are; set speed=0", c->speed);
+    if (frames && c->span_prob == 0)
+        return base_fail(e, BASE_VALUE, "span-prob=0: nothing is masked, so there is nothing to learn");
+    if (!frames && (c->word_mask == 0 || !ser_is(c->train_text, "ref")))
+        return base_fail(e, BASE_VALUE, "pretrain=words needs train-text=ref and word-mask above 0");
+    return !frames && *c->dev_speakers ? base_fail(e, BASE_VALUE, "dev-speakers=%s: a text has no speakers; give dev-dir, another text",
+        c->dev_speakers) : BASE_OK;
+}
+
 base_status ser_config_check(const ser_config *c, base_error *e)
 {
     tx_normalise_options norm = TX_NORMALISE_NONE;
     bool own_sizes = !*c->init_model && !*c->model_config;
 
-    if (c->lambda_emotion == 0 && c->lambda_ctc == 0 && c->lambda_gender == 0 && c->lambda_style == 0)
+    if (!ser_is(c->pretrain, "none") && check_pretrain(c, e))
+        return e->status;
+    if (ser_is(c->pretrain, "none") && c->lambda_emotion == 0 && c->lambda_ctc == 0 && c->lambda_gender == 0 && c->lambda_style == 0)
         return base_fail(e, BASE_VALUE, "lambda-emotion, lambda-ctc, lambda-gender and lambda-style are all 0: nothing to learn");
     if (own_sizes && c->width % c->heads)
         return base_fail(e, BASE_VALUE, "width=%d is not a multiple of heads=%d", c->width, c->heads);
@@ -135,7 +159,7 @@ base_status ser_config_check(const ser_config *c, base_error *e)
         return base_fail(e, BASE_VALUE, "select-by=ua with lambda-emotion=0");
     if (ser_is(c->select_by, "wer") && c->lambda_ctc == 0)
         return base_fail(e, BASE_VALUE, "select-by=wer with lambda-ctc=0");
-    if (c->lambda_emotion == 0 && c->lambda_ctc == 0 && ser_is(c->select, "best"))
+    if (ser_is(c->pretrain, "none") && c->lambda_emotion == 0 && c->lambda_ctc == 0 && ser_is(c->select, "best"))
         return base_fail(e, BASE_VALUE, "select=best with neither emotion nor CTC to select by");
     if (c->gain_db > 0 && !ser_is(c->cmvn, "global"))
         return base_fail(e, BASE_VALUE, "gain-db=%g needs cmvn=global, not %s", c->gain_db, c->cmvn);

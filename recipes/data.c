@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/hash.h"
@@ -66,11 +67,17 @@ static base_status read_table(ser_data *d, const char *name, tx_values values, t
     return status;
 }
 
-/* Where no sound is wanted, the utterances are those of text. */
+/* Where no sound is wanted, the utterances are those of text, which may be all that there is. */
 static base_status open_text(ser_data *d, base_error *e)
 {
-    if (!read_table(d, "text", TX_ANY, &d->text, e) && !d->text.path)
-        return base_fail(e, BASE_MISSING, "%s/text: missing, and the model reads nothing else", d->dir);
+    struct stat s;
+
+    if (!stat(d->dir, &s) && S_ISREG(s.st_mode))
+        tx_table_read(&d->text, d->dir, TX_ANY, e);
+    else if (!read_table(d, "text", TX_ANY, &d->text, e) && !d->text.path)
+        base_fail(e, BASE_MISSING, "%s/text: missing, and the model reads nothing else", d->dir);
+    if (!e->status && d->text.n == 0)
+        base_fail(e, BASE_MISSING, "%s: no text", d->text.path);
     d->n = d->text.n;
     return e->status;
 }
@@ -133,6 +140,7 @@ void ser_data_free(ser_data *d)
         free(d->utt[i].text);
         tx_labels_free(&d->utt[i].ctc);
         tx_labels_free(&d->utt[i].pieces);
+        tx_labels_free(&d->utt[i].clusters);
     }
     free(d->utt);
     if (!d->borrows) {
@@ -351,6 +359,9 @@ uint64_t ser_data_hash(const ser_data *d)
         h = base_hash_text(h, u->key);
         h = base_hash_bytes(h, u->label, sizeof u->label);
         h = base_hash_bytes(h, u->ctc.label, sizeof *u->ctc.label * (size_t)u->ctc.n);
+        h = base_hash_bytes(h, u->clusters.label, sizeof *u->clusters.label * (size_t)u->clusters.n);
+        if (!d->reader)
+            h = base_hash_bytes(h, u->pieces.label, sizeof *u->pieces.label * (size_t)u->pieces.n);
     }
     return h;
 }

@@ -203,6 +203,10 @@ base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
 
     if (!labels)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    if (!m->encoder) {
+        free(labels);
+        return ser_bert_save(m, dir, e);
+    }
     status = folder_name(&f, dir, e);
     if (status) {
         free(labels);

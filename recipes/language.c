@@ -123,6 +123,24 @@ static json_t *fusion_json(const ser_model_config *c)
         "one_sided", f->one_sided, "sigmoid_first", f->sigmoid_first, "dropout", (double)f->dropout, "init", (double)f->init);
 }
 
+/* A folder of BERT alone, as Hugging Face lays it out. */
+base_status ser_bert_save(const ser_model *m, const char *dir, base_error *e)
+{
+    const nn_meta meta[] = { { "format", "pt" } };
+    char *config = base_path_join(dir, "config.json"), *pieces = base_path_join(dir, "vocab.txt");
+    char *weights = base_path_join(dir, "model.safetensors");
+
+    if (!config || !pieces || !weights)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    else if (!base_make_dirs(dir, e) && !ser_json_write(bert_json(&m->config.bert), config, e) &&
+             !tx_wordpiece_write(m->names.pieces, pieces, e))
+        nn_params_save(m->params, weights, meta, 1, e);
+    free(config);
+    free(pieces);
+    free(weights);
+    return e->status;
+}
+
 base_status ser_language_save(const ser_model *m, const char *dir, base_error *e)
 {
     paths p;

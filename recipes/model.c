@@ -53,7 +53,7 @@ base_status ser_model_configure(const ser_config *c, ser_model_config *out, base
         out->head_hidden = c->head_hidden;
         ser_configure_adapters(c, &out->encoder.encoder);
         ser_configure_adapters(c, &out->bert.encoder);
-        return c->stage == 2 ? BASE_OK : ser_configure_language(c, out, e);
+        return c->stage == 2 || ser_configure_language(c, out, e) ? e->status : ser_masked_configure(c, out, e);
     }
     if (!*c->model_config)
         configure_encoder(c, &out->encoder);
@@ -68,7 +68,7 @@ base_status ser_model_configure(const ser_config *c, ser_model_config *out, base
         return e->status;
     ser_configure_adapters(c, &out->encoder.encoder);
     ser_configure_adapters(c, &out->bert.encoder);
-    return BASE_OK;
+    return ser_masked_configure(c, out, e);
 }
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
@@ -105,6 +105,8 @@ static int declare_language(ser_model *m)
     nn_params_push(m->params, "bert", 0);
     m->bert = nn_bert_new(m->params, &m->config.bert, false);
     nn_params_pop(m->params);
+    if (m->config.masking.what == SER_PRETRAIN_WORDS && m->bert)
+        nn_bert_add_word_head(m->params, m->bert);
     if (m->config.input == SER_TEXT)
         return m->config.bert.encoder.width;
     nn_params_push(m->params, "fusion", 0);
@@ -132,6 +134,10 @@ static void declare(ser_model *m)
     const nn_encoder_config *c = &m->config.encoder.encoder;
     int cols = m->config.front.bins * m->config.front.stack, read;
 
+    if (m->config.masking.what == SER_PRETRAIN_WORDS) {
+        declare_language(m);
+        return;
+    }
     if (m->config.front.cmvn == SER_CMVN_GLOBAL && !m->config.front.conv) {
         m->mean = nn_params_add(m->params, (nn_init){ NN_INIT_ZERO, 0 }, "front.mean", 1, (int64_t[]){ cols });
         m->scale = nn_params_add(m->params, (nn_init){ NN_INIT_ONE, 0 }, "front.scale", 1, (int64_t[]){ cols });
@@ -139,6 +145,7 @@ static void declare(ser_model *m)
     nn_params_push(m->params, "hubert", 0);
     m->encoder = nn_hubert_new(m->params, &m->config.encoder);
     nn_params_pop(m->params);
+    ser_masked_declare(m);
     if (m->names.vocab)
         m->lm_head = new_linear(m->params, "lm_head", c->width, tx_vocab_size(m->names.vocab), c->init);
     read = declare_language(m);
@@ -171,7 +178,7 @@ ser_model *ser_model_new(const ser_model_config *c, ser_names *names, ser_train_
     }
     declare(m);
     freeze(m->params, part);
-    if (!m->encoder || (m->config.input != SER_SPEECH && !m->bert) || (m->config.input == SER_BOTH && !m->fusion)) {
+    if ((!m->encoder && c->masking.what != SER_PRETRAIN_WORDS) || (m->config.input != SER_SPEECH && !m->bert) || (m->config.input == SER_BOTH && !m->fusion)) {
         base_fail(e, BASE_NO_MEMORY, "model: out of memory");
         ser_model_free(m);
         return NULL;
@@ -243,6 +250,10 @@ void ser_forward(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o)
     nn_tensor *words = NULL;
 
     *o = (ser_outputs){ .error = BASE_ERROR_INIT };
+    if (m->config.masking.what) {
+        ser_masked_forward(t, m, b, o);
+        return;
+    }
     if (m->config.input != SER_TEXT)
         listen(t, m, b, o);
     if (m->bert)
@@ -288,6 +299,15 @@ static nn_tensor *add_weighted(nn_tape *t, nn_tensor *sum, nn_tensor *loss, doub
     return sum ? nn_add(t, sum, loss) : loss;
 }
 
+/* As fairseq's criterion: sums over the predicted places, divided by how many there are in the update. */
+static nn_tensor *masked_loss(nn_tape *t, nn_tensor *logits, const int *target, const ser_weighting *w)
+{
+    nn_cross_entropy_options o = NN_CROSS_ENTROPY_DEFAULTS;
+
+    o.reduction = NN_SUM;
+    return nn_scale(t, nn_cross_entropy(t, logits, target, &o), (float)(1 / w->predicted));
+}
+
 void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outputs *o, const ser_weighting *w, ser_losses *l)
 {
     *l = (ser_losses){ 0 };
@@ -305,6 +325,14 @@ void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outp
             (float)(b->n / w->ctc_total));
         l->total = add_weighted(t, l->total, l->contrast, w->contrast);
     }
+    if (o->masked && w->predicted > 0) {
+        l->masked = masked_loss(t, o->masked, b->hidden.target, w);
+        l->total = add_weighted(t, l->total, l->masked, 1);
+    }
+    if (o->others && w->unmasked > 0)
+        l->total = add_weighted(t, l->total, masked_loss(t, o->others, b->hidden.target + b->hidden.masked, w), w->unmasked);
+    if (o->features && o->features->needs_grad && w->penalty > 0)
+        l->total = add_weighted(t, l->total, nn_mean_square(t, o->features), w->penalty * b->n / w->ctc_total);
 }
 
 /* ---- cost -------------------------------------------------------------------------------------------------------- */
@@ -313,6 +341,7 @@ void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outp
 double ser_model_flop(const ser_model *m, int64_t rows, int cols)
 {
     const nn_hubert_config *h = &m->config.encoder;
+    const char *of = m->encoder ? "hubert." : "bert.encoder.";
     double flop = 0, frames = (double)rows;
 
     for (int i = 0, in = 1; m->config.front.conv && cols == 1 && i < h->n_conv; in = h->conv_dim[i++]) {
@@ -322,7 +351,7 @@ double ser_model_flop(const ser_model *m, int64_t rows, int cols)
     for (int i = 0; i < nn_params_count(m->params); i++) {
         const nn_param *p = nn_params_at(m->params, i);
 
-        if (p->ndim > 1 && (strncmp(p->name, "hubert.", 7) == 0 || strncmp(p->name, "lm_head.", 8) == 0) &&
+        if (p->ndim > 1 && (strncmp(p->name, of, strlen(of)) == 0 || strncmp(p->name, "lm_head.", 8) == 0) &&
             !strstr(p->name, "feature_extractor."))
             flop += 2 * frames * (double)p->count;
     }

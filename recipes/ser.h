@@ -79,6 +79,7 @@ typedef struct ser_utterance {
     int         label[SER_TASKS];   /* NN_IGNORE: unlabelled, or the model has no such task */
     tx_labels   ctc;                /* characters, empty without text */
     tx_labels   pieces;             /* of the text, for BERT; empty without text */
+    tx_labels   clusters;           /* of frames, for pre-training; empty without */
 } ser_utterance;
 
 /* wav.scp [segments] [text] [utt2spk] [utt2emo] [utt2gender] [utt2style]; every table that is there must have the keys
@@ -92,7 +93,8 @@ typedef struct ser_data {
     bool           borrows;         /* made by ser_data_split: the tables and the reader are the other's */
 } ser_data;
 
-/* max_seconds: a longer utterance is refused; 0: the sound is not looked at, and the utterances are those of text. */
+/* max_seconds: a longer utterance is refused; 0: the sound is not looked at, and the utterances are those of text,
+ * or of the table that dir is. */
 ser_data *ser_data_open(const char *dir, double max_seconds, const char *text_norm, base_error *e);
 void      ser_data_free(ser_data *d);
 /* What the tables of the wanted tasks mean: their labels; the vocabulary is read from a file, or built when path is "".
@@ -125,6 +127,18 @@ typedef enum ser_input { SER_SPEECH, SER_TEXT, SER_BOTH } ser_input;      /* wha
 typedef enum ser_words { SER_REF, SER_NOISY, SER_ASR } ser_words;         /* what BERT reads */
 bool ser_words_of(const char *name, ser_words *w);
 
+/* Pre-training by masked prediction: masked.c, docs/pretrain.md. */
+typedef enum ser_pretrain { SER_PRETRAIN_NONE, SER_PRETRAIN_FRAMES, SER_PRETRAIN_WORDS } ser_pretrain;
+
+typedef struct ser_masking {
+    ser_pretrain    what;
+    nn_mask_options span;           /* frames */
+    int             clusters, dim;  /* rows and columns of the code book */
+    double          temperature, unmasked, penalty;
+    double          words;          /* share of pieces that are predicted */
+    uint64_t        seed;
+} ser_masking;
+
 typedef struct ser_model_config {
     nn_hubert_config encoder;
     ser_front_config front;
@@ -133,6 +147,7 @@ typedef struct ser_model_config {
     ser_words        words;         /* when recognising */
     nn_bert_config   bert;          /* of SER_TEXT and SER_BOTH */
     nn_fusion_config fusion;        /* of SER_BOTH */
+    ser_masking      masking;       /* in no folder: what is pre-trained is an encoder like any other */
 } ser_model_config;
 
 typedef struct ser_linear { nn_tensor *w, *b; } ser_linear;
@@ -142,12 +157,14 @@ typedef struct ser_model {
     ser_model_config config;
     ser_names        names;
     nn_params       *params;
-    nn_hubert       *encoder;       /* "hubert.": names are Hugging Face's */
+    nn_hubert       *encoder;       /* "hubert.": names are Hugging Face's; NULL: only words are read */
     nn_bert         *bert;          /* "bert."; NULL: none */
     nn_fusion       *fusion;        /* "fusion."; NULL: none */
     int              beam;          /* of the CTC decoder whose words BERT reads; 0 and 1: greedy */
     ser_linear       lm_head;       /* CTC; w NULL: the model has none */
     ser_head         head[SER_TASKS];
+    ser_linear       project;       /* "final_proj" and [clusters][dim] "label_embs_concat", the code book, as fairseq names */
+    nn_tensor       *codes;         /* them; w and codes NULL: not of pre-training */
     bool             published;     /* read from a folder that is none of serin-train's */
     nn_tensor       *mean, *scale;  /* [1][cols] of the input, subtracted and multiplied; NULL: not normalised */
 } ser_model;
@@ -158,6 +175,7 @@ base_status ser_configure_language(const ser_config *c, ser_model_config *out, b
 bool        ser_reads_words(const ser_config *c);
 base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e);
 base_status ser_language_save(const ser_model *m, const char *dir, base_error *e);
+base_status ser_bert_save(const ser_model *m, const char *dir, base_error *e);     /* of a model without an encoder of speech */
 base_status ser_language_read(const char *dir, ser_model_config *out, base_error *e);
 base_status ser_language_pieces(const char *dir, ser_names *names, base_error *e);
 
@@ -255,6 +273,16 @@ typedef struct ser_augment {
     double text_noise;
 } ser_augment;
 
+/* What is hidden in a batch: n frames, or pieces of text. */
+typedef struct ser_masked {
+    unsigned char *mask;            /* [n] 1: predicted, and hidden (of pieces: most are) */
+    int           *truth;           /* [n] cluster, or piece */
+    int64_t        n, room;
+    int64_t       *at;              /* [masked + others] the places that are predicted, those that are not masked behind */
+    int           *target;          /* [masked + others] what stands there */
+    int64_t        masked, others;
+} ser_masked;
+
 typedef struct ser_batch {
     int       n, cols;
     float    *x;                    /* [begin[n]][cols] */
@@ -271,6 +299,7 @@ typedef struct ser_batch {
     int      *heard;                /* of what CTC writes down */
     int64_t  *heard_begin, heard_room, most_pieces;
     int      *same;                 /* [n] the first utterance with the same text */
+    ser_masked hidden;              /* in pre-training */
     int64_t   most_rows, most_ctc;  /* room in x and ctc */
     int       most;                 /* room for utterances */
 } ser_batch;
@@ -294,9 +323,31 @@ typedef struct ser_outputs {
     nn_tensor *gates[2];            /* [frames], [pieces][width] of the temporal fusions; NULL: none */
     nn_tensor *fused;               /* [n][width] what the heads read */
     nn_tensor *task[SER_TASKS];     /* [n][labels] logits; NULL: no such part */
+    nn_tensor *masked, *others;     /* [masked], [others][clusters or pieces] logits; NULL: not in pre-training */
+    nn_tensor *features;            /* of convolutions that are trained; NULL: none */
     base_error error;               /* of decoding what is heard; the tape has its own */
 } ser_outputs;
 void ser_forward(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o);
+
+/* ---- masked prediction: masked.c --------------------------------------------------------------------------------- */
+
+base_status ser_masked_configure(const ser_config *c, ser_model_config *out, base_error *e);
+void        ser_masked_declare(ser_model *m);
+/* Clusters of frames from a table, for every utterance of d; *most is at least the largest. BASE_MISSING: no line for an
+ * utterance; BASE_FORMAT: what is no number of a cluster. */
+base_status ser_masked_read(ser_data *d, const char *path, int *most, base_error *e);
+/* Of `each` clusters a frame the middle one. BASE_MISMATCH: the clusters of an utterance stand for more or fewer frames than
+ * the encoder makes. */
+base_status ser_masked_fit(ser_data *d, const ser_features *f, const ser_model *m, int each, base_error *e);
+/* Hides what the model's masking says in utterance i of the batch, a function of seed, step and key; when all are there,
+ * list gathers the places. a NULL: step 0. */
+void        ser_masked_fill(ser_batch *b, const ser_model *m, int i, const ser_augment *a);
+void        ser_masked_list(ser_batch *b, const ser_model *m);
+/* How many places fill would have predicted in u, those not masked too when they count; uses the batch's room. */
+int64_t     ser_masked_count(ser_batch *b, const ser_model *m, const ser_utterance *u, uint64_t step);
+void        ser_masked_forward(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o);
+/* Of the masked places: how many are told rightly by the largest logit. Before backward. */
+int64_t     ser_masked_right(const ser_batch *b, const ser_outputs *o);
 
 /* ---- what BERT reads: words.c ------------------------------------------------------------------------------------ */
 
@@ -313,6 +364,8 @@ typedef struct ser_weighting {
     double lambda[SER_TASKS], ctc, contrast;    /* 0: that loss is not computed */
     double temperature;                 /* of the contrastive loss */
     double total[SER_TASKS], ctc_total; /* of the update: weight of labelled utterances; utterances */
+    double unmasked, penalty;           /* of pre-training's losses beside that of the masked places */
+    double predicted;                   /* of the update: places predicted, masked or not */
     const float *class_weight;          /* [emotions] or NULL */
     double label_smoothing;
     nn_ctc_reduction reduction;
@@ -320,6 +373,7 @@ typedef struct ser_weighting {
 
 typedef struct ser_losses {
     nn_tensor *total, *task[SER_TASKS], *ctc, *contrast;   /* [1][1], before lambda; NULL: not computed */
+    nn_tensor *masked;                  /* of pre-training */
 } ser_losses;
 void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outputs *o, const ser_weighting *w, ser_losses *l);
 
@@ -344,7 +398,12 @@ char       *ser_hypothesis_text(const tx_vocab *v, const nn_hypothesis *h, base_
 /* The best one's words. The caller frees *text. */
 base_status ser_transcribe(const tx_vocab *v, const ser_result *r, int beam, char **text, base_error *e);
 
-typedef struct ser_scores { double ua, wer; } ser_scores;     /* percent; NAN: not measured */
+typedef struct ser_scores {
+    double ua, wer;                 /* percent; NAN: not measured */
+    double loss, accuracy;          /* of masked places: mean, percent */
+} ser_scores;
+#define SER_SCORES_NONE { NAN, NAN, NAN, NAN }
+/* Masked places are the same ones each time. */
 base_status ser_evaluate(const ser_model *m, nn_tape *t, const ser_data *d, const ser_features *f, double seconds,
     ser_scores *s, base_error *e);
 
@@ -391,6 +450,9 @@ base_status      ser_text_states_compute(ser_text_states *s, const char *text, n
 /* Trains, resuming by default, and leaves in exp_dir: the model's folder, config (every key), train.tsv, checkpoints/.
  * *stop becomes non-zero when a signal arrives: the step is finished, a checkpoint written, and BASE_BUSY returned. */
 base_status ser_train(const ser_config *c, const char *data_dir, const char *exp_dir, const volatile int *stop, base_error *e);
+
+/* The same as a program does it: SIGINT and SIGTERM end it behind the current update. Returns the exit status. */
+int ser_train_command(const ser_config *c, const char *data_dir, const char *exp_dir);
 
 typedef struct ser_decode_options {
     int         beam;

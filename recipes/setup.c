@@ -13,19 +13,57 @@
 
 /* ---- data -------------------------------------------------------------------------------------------------------- */
 
+static base_status check_mask(const ser_config *c, const ser_names *names, base_error *e)
+{
+    return !ser_is(c->pretrain, "words") || tx_wordpiece_find(names->pieces, "[MASK]") >= 0
+        ? BASE_OK : base_fail(e, BASE_MISSING, "the WordPieces have no [MASK], which pretrain=words needs");
+}
+
+/* The code book has as many rows as the training data need. */
+static base_status read_clusters(ser_run *r, base_error *e)
+{
+    const ser_config *c = r->config;
+    const char *dev_labels = *c->dev_frame_labels ? c->dev_frame_labels : c->frame_labels;
+    int train = 0, dev = 0;
+
+    if (!ser_is(c->pretrain, "frames") || ser_masked_read(r->train, c->frame_labels, &train, e) ||
+        (r->dev && ser_masked_read(r->dev, dev_labels, &dev, e)))
+        return e->status;
+    r->clusters = train + 1;
+    return dev > train ? base_fail(e, BASE_MISMATCH, "%s: %s has cluster %d, the training data's go to %d", dev_labels, r->dev->dir,
+        dev, train) : BASE_OK;
+}
+
 static base_status open_data(ser_run *r, const char *dir, ser_names *names, base_error *e)
 {
     const ser_config *c = r->config;
     double max_dur = ser_is(c->input, "text") ? 0 : c->max_dur;
 
     r->train = ser_data_open(dir, max_dur, c->text_norm, e);
-    if (!r->train || ser_data_names(r->train, c, names, e) || ser_data_bind(r->train, names, e))
+    if (!r->train || ser_data_names(r->train, c, names, e) || check_mask(c, names, e) || ser_data_bind(r->train, names, e))
         return e->status;
     if (*c->dev_speakers)
         r->dev = ser_data_split(r->train, c->dev_speakers, e);
     else if (*c->dev_dir && (r->dev = ser_data_open(c->dev_dir, max_dur, c->text_norm, e)))
         ser_data_bind(r->dev, names, e);
-    return e->status;
+    return e->status ? e->status : read_clusters(r, e);
+}
+
+/* Clusters of frames of the encoder; and whether there is a frame or a piece that may be hidden at all. */
+static base_status fit_masks(ser_run *r, base_error *e)
+{
+    int each = r->config->labels_per_frame, span = r->config->span_length;
+    ser_pretrain what = r->model->config.masking.what;
+
+    if (what == SER_PRETRAIN_FRAMES && (ser_masked_fit(r->train, r->train_x, r->model, each, e) ||
+        (r->dev && ser_masked_fit(r->dev, r->dev_x, r->model, each, e))))
+        return e->status;
+    for (int64_t i = 0; i < r->train->n; i++)
+        if (what == SER_PRETRAIN_NONE || r->train->utt[i].clusters.n >= span || r->train->utt[i].pieces.n > 2)
+            return BASE_OK;
+    return what == SER_PRETRAIN_FRAMES
+        ? base_fail(e, BASE_LIMIT, "%s: nothing to predict, no utterance has span-length=%d frames", r->train->dir, span)
+        : base_fail(e, BASE_LIMIT, "%s: nothing to predict, no text has a word", r->train->dir);
 }
 
 static base_status compute_features(ser_run *r, base_error *e)
@@ -44,7 +82,7 @@ static base_status compute_features(ser_run *r, base_error *e)
         ser_features_moments(r->train_x, m->mean->x, m->scale->x, e);
     ser_front_free(front);
     r->front_seconds = base_seconds() - began;
-    return e->status;
+    return e->status ? e->status : fit_masks(r, e);
 }
 
 /* Frames the CTC of an utterance needs: a label each, and a blank between equal ones. */
@@ -86,6 +124,8 @@ static void tell_data(const ser_run *r)
     for (int64_t i = 0; i < r->train->n; i++)
         seconds += r->train_x->seconds[i * r->train_x->variants];
     base_log("%" PRId64 " utterances, %.1f minutes; development: %" PRId64, r->train->n, seconds / 60, r->dev ? r->dev->n : 0);
+    if (r->clusters)
+        base_log("%d clusters", r->clusters);
     for (int t = 0; t < SER_TASKS; t++) {
         const ser_labels *l = &r->model->names.task[t];
         char text[400] = "";
@@ -132,6 +172,7 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
         ser_names_free(names);
         return e->status;
     }
+    mc.masking.clusters = r->clusters;
     r->model = ser_model_new(&mc, names, part_of(c), e);
     if (!r->model)
         return e->status;
@@ -154,8 +195,8 @@ static base_status make_optimiser(ser_run *r, base_error *e)
     o.beta2 = c->beta2;
     o.eps = c->eps;
     o.decay = c->decay;
-    o.groups = encoder;
-    o.n_groups = r->model->bert ? 2 : 1;
+    o.groups = r->model->encoder ? encoder : encoder + 1;
+    o.n_groups = (r->model->encoder != NULL) + (r->model->bert != NULL);
     r->adam = nn_adam_new(r->model->params, &o, e);
     return e->status;
 }
@@ -197,6 +238,8 @@ static base_status make_weighting(ser_run *r, base_error *e)
     w->ctc = c->lambda_ctc;
     w->contrast = c->lambda_cl;
     w->temperature = c->cl_temperature;
+    w->unmasked = c->unmasked_weight;
+    w->penalty = c->feature_penalty;
     ser_words_of(c->train_text, &r->batch.words);
     r->batch.contrast = c->lambda_cl > 0;
     w->label_smoothing = c->label_smoothing;

@@ -1,6 +1,7 @@
 /* The training loop: updates, evaluation at the end of epochs, checkpoints, and the model that is kept. */
 #include <inttypes.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,12 @@ static void weigh(ser_run *r, const ser_item *item, int64_t n)
 
     memset(w->total, 0, sizeof w->total);
     w->ctc_total = (double)n;
+    w->predicted = 0;
     for (int64_t i = 0; i < n; i++) {
         const ser_utterance *u = &r->train->utt[item[i].utt];
+
+        if (r->model->config.masking.what)
+            w->predicted += (double)ser_masked_count(&r->batch, r->model, u, (uint64_t)r->step);
 
         for (int t = 0; t < SER_TASKS; t++)
             if (u->label[t] != NN_IGNORE)
@@ -90,6 +95,10 @@ static base_status forward_backward(ser_run *r, const ser_item *item, int64_t n,
         return blame(r, item, n, e);
     add_loss(&sums->total, l.total);
     add_loss(&sums->ctc, l.ctc);
+    if (o.masked) {
+        sums->masked += (double)r->batch.hidden.masked;
+        sums->right += (double)ser_masked_right(&r->batch, &o);
+    }
     for (int t = 0; t < SER_TASKS; t++)
         add_loss(&sums->task[t], l.task[t]);
     r->speech += r->batch.seconds;
@@ -125,6 +134,8 @@ static void add_sums(ser_sums *sum, const ser_sums *one)
 {
     sum->total += one->total;
     sum->ctc += one->ctc;
+    sum->masked += one->masked;
+    sum->right += one->right;
     for (int t = 0; t < SER_TASKS; t++)
         sum->task[t] += one->task[t];
     sum->updates += one->updates;
@@ -144,7 +155,7 @@ static bool by_ua(const ser_config *c) { return ser_is(c->select_by, "auto") ? c
 /* Keeps the model when it is better than all before. */
 static base_status compare(ser_run *r, const ser_scores *s, base_error *e)
 {
-    double score = by_ua(r->config) ? s->ua : -s->wer;
+    double score = !ser_is(r->config->pretrain, "none") ? s->accuracy : by_ua(r->config) ? s->ua : -s->wer;
 
     if (!isfinite(score))
         return base_fail(e, BASE_MISSING, "%s: select=best, but the development data have no %s", r->dev->dir,
@@ -162,7 +173,7 @@ static base_status compare(ser_run *r, const ser_scores *s, base_error *e)
 static base_status end_epoch(ser_run *r, int64_t epoch, base_error *e)
 {
     const ser_config *c = r->config;
-    ser_scores s = { NAN, NAN };
+    ser_scores s = SER_SCORES_NONE;
     double rate = nn_schedule_rate(&r->schedule, r->step - 1);
     base_status status = BASE_OK;
 
@@ -173,7 +184,11 @@ static base_status end_epoch(ser_run *r, int64_t epoch, base_error *e)
             status = compare(r, &s, e);
         swap_average(r);
         base_progress_clear();
-        if (!status)
+        if (!status && isfinite(s.accuracy))
+            base_log("epoch %" PRId64 ": loss %.3f, accuracy %.1f, development loss %.3f accuracy %.1f%s", epoch + 1,
+                r->sums.total / r->sums.updates, 100 * r->sums.right / r->sums.masked, s.loss, s.accuracy,
+                r->best_step == r->step ? ", the best so far" : "");
+        else if (!status)
             base_log("epoch %" PRId64 ": loss %.3f, development UA %.1f WER %.1f%s", epoch + 1, r->sums.total / r->sums.updates,
                 s.ua, s.wer, r->best_step == r->step ? ", the best so far" : "");
     }
@@ -353,4 +368,21 @@ base_status ser_train(const ser_config *c, const char *data_dir, const char *exp
         tell_speed(&r, speech, seconds);
     ser_run_close(&r);
     return status;
+}
+
+static volatile int stop_signal;
+
+static void on_signal(int signal) { stop_signal = signal; }
+
+int ser_train_command(const ser_config *c, const char *data_dir, const char *exp_dir)
+{
+    const struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
+    base_error e = BASE_ERROR_INIT;
+    int status = 0;
+
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (ser_train(c, data_dir, exp_dir, &stop_signal, &e))
+        status = base_give_up(&e);
+    return stop_signal && status ? 128 + stop_signal : status;
 }

@@ -7,6 +7,7 @@
 /* Losses of the updates since the last line of train.tsv; part of a checkpoint. */
 typedef struct ser_sums {
     double total, task[SER_TASKS], ctc;
+    double masked, right;                           /* places, and those told rightly */
     double updates;
 } ser_sums;
 
@@ -27,6 +28,7 @@ typedef struct ser_run {
     nn_schedule    schedule;
     ser_weighting  weighting;                       /* but for the totals, which each update has its own of */
     float         *class_weight;
+    int            clusters;                        /* of pre-training; 0: none */
 
     ser_plan  plan;                                 /* of epoch `planned` */
     int64_t   planned;

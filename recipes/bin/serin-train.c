@@ -1,7 +1,4 @@
 /* serin-train: a model from a data directory. */
-#include <signal.h>
-
-#include "base/log.h"
 #include "recipes/ser.h"
 
 static const char usage[] =
@@ -10,23 +7,15 @@ static const char usage[] =
     "Usage: serin-train [options] <data-dir> <exp-dir>\n"
     "e.g.:  serin-train --config=conf/joint.conf data/train exp/joint\n";
 
-static volatile int stop;       /* the signal that arrived */
-
-static void on_signal(int signal) { stop = signal; }
-
 int main(int argc, char **argv)
 {
     ser_config c = ser_config_defaults();
     base_options *po = base_options_new(usage);
-    base_error e = BASE_ERROR_INIT;
-    int status = 0;
+    int status;
 
     ser_config_options(&c, po);
     base_options_parse(po, argc, argv, 2, 2);
-    sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, NULL);
-    sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, NULL);
-    if (ser_train(&c, base_options_argument(po, 0), base_options_argument(po, 1), &stop, &e))
-        status = base_give_up(&e);
+    status = ser_train_command(&c, base_options_argument(po, 0), base_options_argument(po, 1));
     base_options_free(po);
-    return stop && status ? 128 + stop : status;
+    return status;
 }
