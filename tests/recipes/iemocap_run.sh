@@ -78,7 +78,7 @@ run() { ./run.sh --iemocap "$some" --counts "" --estimate 1 --train-opts "$tiny"
 tap_fails "a missing sound stops it" 'labelled turns are incomplete' run
 tap_ok "a missing sound may be allowed" local/prepare_data.sh --allow-missing true "$some" data/session
 tap_ok "tells what experiments cost" run --stage 2 --stop-stage 2 --exp "1 5 17"
-tap_is "each" "$(sed -nE 's/^(experiment [^:]*: 3 epochs of 5 folds), 0.0 h .* of memory.*/\1/p' "$tap_dir/.out")" "experiment 1 (speech): 3 epochs of 5 folds
+tap_is "each" "$(sed -nE 's/^(experiment [^:]*: 3 epochs of 5 folds), [0-9.]* h .* of memory.*/\1/p' "$tap_dir/.out")" "experiment 1 (speech): 3 epochs of 5 folds
 experiment 5 (text): 3 epochs of 5 folds
 experiment 14 (both): 3 epochs of 5 folds
 experiment 17 (both): 3 epochs of 5 folds"
