@@ -1,21 +1,23 @@
 #!/usr/bin/env bash
 # The main job on a synthetic corpus: emotion, words, gender and style from speech, one network, trained from scratch,
 # cross-validated by session. Takes minutes on two processors and needs no data but espeak-ng. With --exp it runs experiments of
-# the paper instead, and prints its tables.
+# the paper instead, on a harder corpus (conf/hard.conf, conf/noisy.conf), and prints its tables.
 stage=0
 stop_stage=3
-utts=1000               # utterances of the corpus; more of its options: --corpus-opts, see local/make_corpus.sh
-corpus_opts=
+utts=                   # utterances of the corpus [1000; for experiments 1500]
+corpus_opts=            # more options of local/make_corpus.sh
 folds="1 2"             # of five: all, or numbers, or names
 dev=none                # next: keep a speaker for choosing the model
 nj=                     # folds at once
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
-dir=exp/joint
 exp=                    # experiments of the paper, say "1 2 13-15"; utils/experiments.txt has their parts
-help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts 1000] [--corpus-opts '...']
-  [--folds 1,2|all|Ses01,Ses04] [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--dir exp/joint]
-  [--exp '1 2 13-15']"
+noisy=false             # with --exp: noise and many errors of recognition, in the place of MELD (experiments 30 to 37)
+data=                   # where corpus and data directory are made [data; with --exp data/hard or data/noisy]
+dir=                    # where models and scores go [exp/joint; with --exp exp/hard or exp/noisy]
+help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts N] [--corpus-opts '...']
+  [--folds 1,2|all|Ses01,Ses04] [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--data DIR]
+  [--dir DIR] [--exp '1 2 13-15'] [--noisy true]"
 cd "$(dirname "$0")"
 # shellcheck source=egs/mini/cmd.sh
 . ./cmd.sh
@@ -25,27 +27,41 @@ cd "$(dirname "$0")"
 . ./path.sh
 set -euo pipefail
 
+corpus_conf="" has="" name=synthetic
+if [ -n "$exp" ]; then
+  set=hard
+  if $noisy; then set=noisy has=meld name="synthetic, noisy"; fi
+  corpus_conf=conf/$set.conf data=${data:-data/$set} dir=${dir:-exp/$set}
+elif $noisy; then
+  echo "$0: --noisy true needs --exp" >&2
+  exit 1
+fi
+data=${data:-data} dir=${dir:-exp/joint}
+
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then
   echo "$0: stage 0: espeak-ng speaks the corpus, laid out as IEMOCAP is"
   # shellcheck disable=SC2086
-  local/make_corpus.sh --utts "$utts" --nj "$(nproc)" --cmd "$train_cmd" $corpus_opts data/corpus
+  local/make_corpus.sh ${corpus_conf:+--config $corpus_conf} ${utts:+--utts "$utts"} --nj "$(nproc)" --cmd "$train_cmd" \
+    $corpus_opts "$data/corpus"
 fi
 
 if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
   echo "$0: stage 1: data directory, by the recipe for IEMOCAP"
-  (cd ../iemocap && local/prepare_data.sh "$OLDPWD/data/corpus" "$OLDPWD/data/all")
+  case $data in /*) here="" ;; *) here=$PWD/ ;; esac
+  (cd ../iemocap && local/prepare_data.sh "$here$data/corpus" "$here$data/all")
 fi
+if [ "$stop_stage" -ge 2 ]; then name="$name, $(wc -l < "$data/all/utt2emo") utterances"; fi
 
 if [ -n "$exp" ]; then
   if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
     echo "$0: stage 2: experiments $exp"
     utils/run_experiments.sh --folds "$folds" --dev "$dev" --nj "$nj" --train-opts "$train_opts" \
-      --decode-opts "$decode_opts" --corpus "synthetic, $utts utterances" "$exp" data/all exp
+      --decode-opts "$decode_opts" --has "$has" --corpus "$name" "$exp" "$data/all" "$dir"
   fi
   if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then
     echo "$0: stage 3: tables"
-    local/tables.sh exp > exp/tables.txt
-    cat exp/tables.txt
+    local/tables.sh "$dir" > "$dir/tables.txt"
+    cat "$dir/tables.txt"
   fi
   exit 0
 fi
@@ -53,10 +69,10 @@ fi
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
   echo "$0: stage 2: training and decoding"
   utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" \
-    --train-opts "$train_opts" --decode-opts "$decode_opts" data/all "$dir"
+    --train-opts "$train_opts" --decode-opts "$decode_opts" "$data/all" "$dir"
 fi
 
 if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then
   echo "$0: stage 3: scores"
-  utils/score_folds.sh --corpus "synthetic, $utts utterances" data/all "$dir"
+  utils/score_folds.sh --corpus "$name" "$data/all" "$dir"
 fi

@@ -28,6 +28,19 @@ tap_ok "prosody alone says what neutral ones say" awk -F '\t' '
 tap_ok "another seed, another corpus" test "$(draw awk 2)" != "$table"
 tap_ok "more emotional words" test "$(draw awk 1 40 | cut -f 14 | tr ' ' '\n' | sort -u | wc -l)" -gt \
   "$(cut -f 14 <<< "$table" | tr ' ' '\n' | sort -u | wc -l)"
+hard() { awk -v utts=1500 -v seed=1 -v emotion_words=40 -v own_words="$1" -v prosody_spread="$2" -v prosody_share=33 \
+  -v words_share=33 -v snr_low=10 -v snr_high=30 -f local/make_table.awk local/frames.txt; }
+own=$(hard 20 40 | cut -f 1,14 | awk -F '\t' '
+  { n = split(tolower($2), w, /[^a-z]+/); for (i = 1; i <= n; i++) if (w[i] != "") heard[w[i] substr($1, 1, 5)] = w[i] }
+  END { for (k in heard) sessions[heard[k]]++; for (k in sessions) own += sessions[k] == 1; print own }')
+tap_ok "words that one session has to itself, 8 of 40 of each kind" test "$own" -ge 30 -a "$own" -le 36
+tap_ok "without them hardly any" test "$(hard 0 40 | awk -F '\t' '
+  { n = split(tolower($14), w, /[^a-z]+/); for (i = 1; i <= n; i++) heard[w[i] substr($1, 1, 5)] = w[i] }
+  END { for (k in heard) sessions[heard[k]]++; for (k in sessions) own += sessions[k] == 1; print own + 0 }')" -le 3
+tap_ok "talkers differ in how strongly a voice shows emotion" awk -F '\t' '
+  $4 == "sad" && $6 == "prosody" { n[$7]++; range[$7] += $10 }
+  END { for (v in n) { r = range[v] / n[v]; if (!low || r < low) low = r; if (r > high) high = r }; exit !(high - low > 15) }' \
+  <(hard 20 40)
 for other in mawk gawk original-awk "busybox awk"; do
   if command -v "${other%% *}" > /dev/null; then
     tap_is "the same under $other" "$(draw "$other" | cksum)" "$(cksum <<< "$table")"

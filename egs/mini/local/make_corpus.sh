@@ -5,15 +5,18 @@ utts=1000               # utterances of the four classes; a tenth more carry lab
 seed=1
 prosody_share=30        # % of the emotional utterances told by prosody alone; their words are neutral
 words_share=30          # % told by words alone; the rest by both
-emotion_words=8        # words an emotion has, 1 to 40: the more, the rarer each is heard
+emotion_words=8         # words an emotion has, 1 to 40: the more, the rarer each is heard
+own_words=0             # % of them that one session alone says: what the other sessions teach does not help there
+prosody_spread=0        # %, how much talkers differ in how strongly the voice shows an emotion
+grammar=local/grammar.txt   # what they say; local/frames.txt tells emotions by single words in frames that all emotions share
 snr_low=15              # white noise, dB below the speech, drawn evenly
 snr_high=35
 nj=2
 cmd=utils/run.pl
 help_message="Usage: local/make_corpus.sh [options] <corpus-dir>
 e.g.:  local/make_corpus.sh --utts 2000 data/corpus
-Options: --utts 1000 --seed 1 --prosody-share 30 --words-share 30 --emotion-words 8 --snr-low 15 --snr-high 35
-  --nj 2 --cmd utils/run.pl   (what they mean: the head of this script)"
+Options: --utts 1000 --seed 1 --prosody-share 30 --words-share 30 --emotion-words 8 --own-words 0
+  --prosody-spread 0 --grammar local/grammar.txt --snr-low 15 --snr-high 35 --nj 2 --cmd utils/run.pl   (what they mean: the head of this script)"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -32,17 +35,20 @@ within seed 0 99999
 within prosody_share 0 100
 within words_share 0 $((100 - prosody_share))
 within emotion_words 1 40
+within own_words 0 90
+within prosody_spread 0 100
+[[ -r $grammar ]] || die "cannot read $grammar, which --grammar names"
 within snr_low 0 100
 within snr_high "$snr_low" 100
 within nj 1 999
 command -v espeak-ng > /dev/null || die "espeak-ng is missing; on Debian: apt-get install espeak-ng"
 
 draw=(-v utts="$utts" -v seed="$seed" -v prosody_share="$prosody_share" -v words_share="$words_share"
-  -v emotion_words="$emotion_words" -v snr_low="$snr_low" -v snr_high="$snr_high")
+  -v emotion_words="$emotion_words" -v own_words="$own_words" -v prosody_spread="$prosody_spread" -v snr_low="$snr_low" -v snr_high="$snr_high")
 new=$corpus.new
 rm -rf "$new"
 mkdir -p "$new/make"
-awk "${draw[@]}" -f local/make_table.awk local/grammar.txt > "$new/table.tsv"
+awk "${draw[@]}" -f local/make_table.awk "$grammar" > "$new/table.tsv"
 if [[ -e $corpus ]]; then
   [[ -f $corpus/table.tsv ]] || die "$corpus is there already and was not made by this script"
   if cmp -s "$corpus/table.tsv" "$new/table.tsv"; then

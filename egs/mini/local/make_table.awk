@@ -1,7 +1,7 @@
 # Draws the utterances of the synthetic corpus: grammar.txt in, a table out, one line an utterance, fields between TABs:
 #   utterance dialogue talker label style cue voice pitch words-per-minute range gain-dB snr-dB SSML transcript
-# The same options give the same bytes under any awk. Options: -v utts= seed= emotion_words= prosody_share= words_share=
-# snr_low= snr_high= (docs in make_corpus.sh).
+# The same options give the same bytes under any awk. Options: -v utts= seed= emotion_words= own_words= prosody_share=
+# words_share= prosody_spread= snr_low= snr_high= (docs in make_corpus.sh).
 BEGIN {
     FS = ": "; OFS = "\t"
     for (i = 0; i < 10; i++) random()       # small seeds begin with small numbers
@@ -23,13 +23,16 @@ BEGIN {
 }
 
 /^#/ || NF < 2 { next }
-$1 ~ /^(ANG|HAP|SAD)$/ && ways[$1] >= emotion_words { next }
+$1 ~ /^(NEU|ANG|HAP|SAD)$/ && ways[$1] >= emotion_words { next }
 { way[$1, ++ways[$1]] = $2 }
+$1 ~ /^(NEU|ANG|HAP|SAD)$/ { is_own[$1, ways[$1]] = int(ways[$1] * own_words / 100) > int((ways[$1] - 1) * own_words / 100) }
 
 END {
     other = (share[6] + share[7] + share[8]) / 1000
     block = int(utts / 20 * (1 + other) + 0.5)
-    for (s = 1; s <= 5; s++)
+    for (s = 1; s <= 5; s++) {
+        session = s
+        strength["F"] = strength_of(); strength["M"] = strength_of()
         for (st = 1; st <= 2; st++) {
             draw_labels(block, "F")
             draw_labels(block, "M")
@@ -38,12 +41,16 @@ END {
                 utterance(s, st == 1 ? "impro" : "script", "M", turn)
             }
         }
+    }
 }
 
 # Uniform in (0, 1): Park and Miller's generator, whose products are exact in a double.
 function random() { state = (state ? state : seed + 1) * 16807 % 2147483647; return state / 2147483647 }
 function between(low, high) { return low + (high - low) * random() }
 function pick(n) { return 1 + int(n * random()) }
+
+# How strongly a talker's voice shows an emotion: 1, give or take the spread.
+function strength_of() { return prosody_spread ? between(1 - prosody_spread / 100, 1 + prosody_spread / 100) : 1 }
 
 # drawn[who, 0 .. n-1]: the labels in their shares, shuffled.
 function draw_labels(n, who,    i, j, q, sum, l, keep) {
@@ -92,21 +99,29 @@ function utterance(s, style, who, turn,    dialogue, lab, emotion, cue, heard, s
     }
     text = expand(symbol)
     print dialogue "_" who sprintf("%03d", turn % 11), dialogue, who, lab, style, cue, \
-        sound(who == "F" ? voice_f[s] : voice_m[s], heard, style), ssml(text), transcript(text, symbol)
+        sound(who == "F" ? voice_f[s] : voice_m[s], heard, style, strength[who]), ssml(text), transcript(text, symbol)
+}
+
+# A way to write the symbol; the k-th of the words that one session has to itself is that of session k mod 5 + 1.
+function choose(symbol,    i) {
+    do i = pick(ways[symbol])
+    while (is_own[symbol, i] && int(i * own_words / 100) % 5 + 1 != session)
+    return i
 }
 
 function expand(symbol,    n, i, word, text) {
     if (!ways[symbol]) return symbol
-    n = split(way[symbol, pick(ways[symbol])], word, " ")
+    n = split(way[symbol, choose(symbol)], word, " ")
     for (i = 1; i <= n; i++)
         text = text (i > 1 ? " " : "") (word[i] ~ /^[A-Z]/ ? expand(word[i]) : word[i])
     return text
 }
 
 # Voice, pitch, rate, range, level and noise; spontaneous speech keeps its tempo less well than read speech.
-function sound(spec, emotion, style,    v, p) {
+function sound(spec, emotion, style, strength,    v, p) {
     split(spec, v, ":")
     split(prosody[emotion], p, " ")
+    p[1] *= strength; p[2] = 1 + (p[2] - 1) * strength; p[3] = 100 + (p[3] - 100) * strength; p[4] *= strength
     return v[1] OFS int(v[2] + p[1] + between(-4, 4)) OFS \
         int(v[3] * p[2] * (style == "impro" ? between(0.92, 1.14) : between(0.97, 1.03))) OFS \
         int(p[3] * between(0.88, 1.12)) OFS \
