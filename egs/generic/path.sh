@@ -1,0 +1,2 @@
+# shellcheck shell=bash source=egs/utils/programs.sh
+. utils/programs.sh

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Any Kaldi data directory with wav.scp and utt2emo, and what else there is of text, utt2spk, utt2gender, utt2style, utt2fold: a
+# cross-validated score, a report, and a model trained on all of it. docs/your-corpus.md goes through it.
+stage=1
+stop_stage=4
+data=
+folds=5                 # made of speakers where there is no utt2fold
+name=                   # of the results: data/NAME, exp/NAME [the directory's]
+hubert=                 # folder of published weights of HuBERT; else a small network from scratch
+nj=                     # folds at once
+train_opts=             # more options of serin-train
+decode_opts=--beam=8    # of serin-decode
+text_norm=upper,nfc,tags,punctuation,collapse
+help_message="Usage: ./run.sh --data DIR [--folds K] [--name NAME] [--hubert DIR] [--stage N] [--stop-stage N] [--nj N]
+  [--train-opts '...'] [--decode-opts '...'] [--text-norm upper,…|none]
+Stages: 1 checks and copies the directory, 2 trains and decodes fold by fold, 3 scores, 4 trains a model on everything."
+from=$PWD
+command="egs/generic/run.sh$(printf ' %q' "$@")"
+cd "$(dirname "$0")"
+# shellcheck source=egs/generic/cmd.sh
+. ./cmd.sh
+# shellcheck source=egs/utils/parse_options.sh
+. utils/parse_options.sh
+# shellcheck source=egs/generic/path.sh
+. ./path.sh
+set -euo pipefail
+die() { echo "$0: $1" >&2; exit 1; }
+
+[[ -n $data ]] || die "--data says where the data directory is (--help)"
+data=$(cd "$from" && realpath "$data")
+name=${name:-$(basename "$data")}
+all=data/$name exp=exp/$name
+conf=conf/train.conf
+if [[ -n $hubert ]]; then
+  hubert=$(cd "$from" && realpath "$hubert")
+  [[ -f $hubert/config.json ]] || die "$hubert holds no config.json: it is no folder of published weights"
+  conf+=" conf/pretrained.conf"
+  train_opts="--init-model=$hubert $train_opts"
+fi
+
+if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
+  echo "$0: stage 1: data directory"
+  mkdir -p data
+  local/prepare_data.sh --base "$from" --folds "$folds" --text-norm "$text_norm" "$data" "$all"
+fi
+# Tasks without a table, or with one label only, are off.
+for task in ctc/text gender/utt2gender style/utt2style; do
+  if [[ ! -f $all/${task#*/} || ($task != ctc/* && $(awk '$2 != "-" { print $2 }' "$all/${task#*/}" | sort -u | wc -l) -lt 2) ]]; then
+    train_opts="--lambda-${task%/*}=0 $train_opts"
+  fi
+done
+
+if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
+  echo "$0: stage 2: training and decoding"
+  utils/train_folds.sh --conf "$conf" --nj "$nj" --clean true --train-opts "$train_opts" --decode-opts "$decode_opts" "$all" "$exp"
+fi
+
+if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then
+  echo "$0: stage 3: scores"
+  utils/score_folds.sh --corpus "$name" "$all" "$exp"
+  utils/write_results.sh --title "$name" --command "$command" "$all" "$exp" > "$exp/RESULTS.md"
+fi
+
+if [ "$stage" -le 4 ] && [ "$stop_stage" -ge 4 ]; then
+  echo "$0: stage 4: a model of everything"
+  opts=()
+  for c in $conf; do opts+=(--config="$c"); done
+  # shellcheck disable=SC2086
+  $train_cmd --num-threads "$(nproc)" "$exp/log/train.all.log" serin-train "${opts[@]}" $train_opts "$all" "$exp/model"
+  rm -rf "$exp/model/checkpoints"
+  echo "the model: $PWD/$exp/model; try: serin-recognize $PWD/$exp/model SOUND"
+fi
