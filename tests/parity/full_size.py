@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """HuBERT-large with CTC and BERT-base at full size, with random weights, in every container transformers and PyTorch
-write, through serin-states and through transformers, side by side.
+write, through serin-states and through transformers, side by side; HuBERT as fairseq saves it, too, which transformers
+reads as what serin-convert makes of it.
 
     full_size.py --audio jfk.wav [--programs BUILD/recipes/bin] [--tiny] [--only hubert|bert] [--container NAME]
                  [--work DIR]
@@ -23,12 +24,15 @@ import time
 import wave
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
 try:
     import numpy as np
     import torch
     from transformers import (BertConfig, BertModel, BertTokenizer, HubertConfig, HubertForCTC, HubertModel,
                               Wav2Vec2FeatureExtractor)
     from transformers.utils import logging
+    import make_torch
 except ImportError as e:
     print(f"SKIP: {e}")
     sys.exit(77)
@@ -111,12 +115,25 @@ def save_safetensors(model, directory, shards):
     model.save_pretrained(directory, max_shard_size=size // 3 if shards else 2 * size)
 
 
+def save_fairseq(model, path):
+    """Fine-tuned, with all its settings in the file."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        model.save_pretrained(folder)
+        state, head, settings = make_torch.fairseq_model(Path(folder))
+    state = {"w2v_encoder.w2v_model." + n: v for n, v in state.items()}
+    state.update({"w2v_encoder." + n: v for n, v in head.items()})
+    task = {"normalize": True}
+    torch.save({"args": None, "model": state, "cfg": {"task": task, "model": {
+        "_name": "hubert_ctc", "w2v_args": {"model": settings, "task": task}, "normalize": True}}}, path)
+
+
 CONTAINERS = {
     "safetensors": lambda m, d: save_safetensors(m, d, False),
     "safetensors, sharded": lambda m, d: save_safetensors(m, d, True),
     "PyTorch zip": save_zip,
     "PyTorch zip, sharded": save_zip_shards,
     "PyTorch legacy": lambda m, d: save_zip(m, d, _use_new_zipfile_serialization=False),
+    "fairseq": None,
 }
 
 
@@ -207,9 +224,16 @@ def compare(got, want, head):
 
 def measure(kind, model, container, o, work):
     directory, inputs = work / "model", work / "inputs"
-    save(kind, model, container, directory)
+    source, converting = directory, ""
+    if container == "fairseq":
+        source = work / "fairseq.pt"
+        save_fairseq(model, source)
+        seconds, peak = run([o.programs / "serin-convert", "--to=hf", source, directory])
+        converting = f"; serin-convert {seconds:.2f} s, {peak:.2f} GB"
+    else:
+        save(kind, model, container, directory)
     input_ = f"scp:{inputs / 'wav.scp'}" if kind == "hubert" else inputs / "text"
-    ours = run([o.programs / "serin-states", directory, input_, f"ark:{work / 'states.ark'}"])
+    ours = run([o.programs / "serin-states", source, input_, f"ark:{work / 'states.ark'}"])
     theirs = run([sys.executable, __file__, "--reference", kind, directory, inputs, work / "reference.npz"])
     shutil.rmtree(directory)
     want = dict(np.load(work / "reference.npz"))
@@ -219,7 +243,7 @@ def measure(kind, model, container, o, work):
     print(f"{kind:6}  {container:20}  {'good' if good else 'BAD':4}  differ by {worst:.1e}"
           + (f", arg-max on {other} of {frames} frames" if frames else "")
           + f"; Serin {ours[0]:.2f} s, {ours[1]:.2f} GB; transformers {theirs[0]:.2f} s"
-            f" ({want['seconds']:.2f} s forward), {theirs[1]:.2f} GB", flush=True)
+            f" ({want['seconds']:.2f} s forward), {theirs[1]:.2f} GB{converting}", flush=True)
     return good
 
 
@@ -245,6 +269,8 @@ def main():
         for kind in [o.only] if o.only else ["hubert", "bert"]:
             model = (make_hubert if kind == "hubert" else make_bert)(o.tiny).eval()
             for container in [o.container] if o.container else CONTAINERS:
+                if container == "fairseq" and kind == "bert":
+                    continue
                 good = measure(kind, model, container, o, Path(work)) and good
             del model
     sys.exit(not good)

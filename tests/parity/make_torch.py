@@ -205,4 +205,5 @@ def main():
     fairseq_small(folder)
 
 
-main()
+if __name__ == "__main__":
+    main()
