@@ -10,14 +10,15 @@ static const char usage[] =
     "Speed of every operator, at HuBERT-large's and BERT-base's shapes, beside the machine's measured peaks; with --step, of\n"
     "training steps on 56 s of speech: seconds, useful GFLOP/s, share of peak, memory, for HuBERT-large with CTC and emotion, or,\n"
     "with --stage, the whole system with BERT-base, a decoder of 8 layers and TGF (random weights);\n"
-    "with --decode, of BERT-base and a decoder of 8 layers writing 16 sentences of 20 words; with --tokenize, of cutting\n"
-    "lines of standard input into WordPieces.\n"
+    "with --decode, of BERT-base and a decoder of 8 layers writing 16 sentences of 20 words; with --load, of loading\n"
+    "HuBERT-large (1.3 GB are written there and removed again); with --tokenize, of cutting lines of standard input into\n"
+    "WordPieces.\n"
     "Usage: bench [options]\n"
     "e.g.:  bench --only=attention; bench --step; bench --step --stage=2; bench --tokenize=vocab.txt < text\n";
 
 int main(int argc, char **argv)
 {
-    const char *only = NULL, *vocab = "";
+    const char *only = NULL, *vocab = "", *load = "";
     bench_step_options so = { .steps = 2 };
     bool step = false, decode = false, huge = true;
     double seconds = 0.5;
@@ -33,12 +34,15 @@ int main(int argc, char **argv)
     base_option_int(po, "steps", &so.steps, 1, 1000000, "steps timed of each kind, after one to warm up; with --decode: runs");
     base_option_int(po, "batch", &so.batch, 0, 16, "utterances at once, a divisor of 16; 0: first 2, then 16");
     base_option_bool(po, "tiny", &so.tiny, "a tiny model and short utterances");
+    base_option_text(po, "load", &load, "a folder with room for a file of weights");
     base_option_text(po, "tokenize", &vocab, "vocab.txt or tokenizer.json");
     base_option_bool(po, "huge-pages", &huge, "ask the system for huge pages");
     base_options_parse(po, argc, argv, 0, 0);
     nn_huge_pages(huge);
     if (*vocab)
         status = bench_tokenizer(vocab, seconds);
+    else if (*load)
+        status = bench_loading(so.tiny, load);
     else if (step)
         status = bench_steps(&so);
     else

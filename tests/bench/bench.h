@@ -22,6 +22,9 @@ typedef struct bench_step_options {
 /* Training steps at full size (or of a tiny model, to see that the bench works) on 16 utterances. */
 int bench_steps(const bench_step_options *o);
 
+/* From HuBERT-large's weights, which are written below dir and removed again, to a result: seconds, resident memory. */
+int bench_loading(bool tiny, const char *dir);
+
 /* Lines of standard input into the pieces of a vocab.txt or tokenizer.json. */
 int bench_tokenizer(const char *vocab, double seconds);
 

@@ -14,6 +14,9 @@ tap_is "at the shapes of two models" "$(grep -c '^relu .* ms .* GB/s .* ms .* GB
 printf '%s\n' '[UNK]' '[CLS]' '[SEP]' a b '##b' > "$tap_dir/vocab.txt"
 tap_ok "the tokenizer" tests/bench/bench --tokenize="$tap_dir/vocab.txt" --seconds=0 < <(printf 'abb a\n\nb')
 tap_has "every line and piece" "$tap_dir/.out" "3 lines, 0.000 MB, 11 pieces"
+tap_ok "loading" tests/bench/bench --load="$tap_dir" --tiny
+tap_is "until a result" "$(grep -c ' MiB own ' "$tap_dir/.out")" 3
+tap_is "and nothing is left" "$(echo "$tap_dir"/bench.*)" "$tap_dir/bench.*"
 tap_ok "writing sentences" tests/bench/bench --decode --tiny --steps=1
 tap_is "greedily and with a beam" "$(grep -c '^16 sentences of 20 words, beam [15]: .* s' "$tap_dir/.out")" 2
 tap_done

@@ -14,7 +14,7 @@
 
 static const int classes[SYSTEM_HEADS] = { 4, 2, 2 };       /* emotion, gender, style */
 
-static nn_hubert_config hubert_config(bool tiny)
+nn_hubert_config system_hubert(bool tiny)
 {
     nn_hubert_config c = {
         .encoder = { .width = 1024, .layers = 24, .heads = 16, .inner = 4096, .eps = 1e-5f, .pre_norm = true, .dropout = 0.1f,
@@ -129,7 +129,7 @@ bench_system *system_new(bool tiny, system_part part, base_error *e)
 
     if (!s || !(s->params = nn_params_new()))
         goto failed;
-    *s = (bench_system){ .tiny = tiny, .part = part, .h = hubert_config(tiny), .b = bert_config(tiny), .params = s->params };
+    *s = (bench_system){ .tiny = tiny, .part = part, .h = system_hubert(tiny), .b = bert_config(tiny), .params = s->params };
     if (part == SYSTEM_STAGE2)
         s->h.encoder.adapter = s->b.encoder.adapter = ADAPTER;
     nn_params_push(s->params, "hubert", 0);

@@ -33,6 +33,7 @@ typedef struct bench_system {
                 piece_begin[SYSTEM_UTTERANCES + 1];
 } bench_system;
 
+nn_hubert_config system_hubert(bool tiny);
 bench_system *system_new(bool tiny, system_part part, base_error *e);       /* NULL: the reason is in e */
 void          system_free(bench_system *s);
 /* Computes the convolutions' output of all utterances once, as the recipes do before training. */
