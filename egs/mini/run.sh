@@ -9,6 +9,8 @@ corpus_opts=            # more options of local/make_corpus.sh
 folds="1 2"             # of five: all, or numbers, or names
 dev=none                # next: keep a speaker for choosing the model
 nj=                     # folds at once
+pretrain=none           # speech, words or both: encoders that are first pre-trained on the training part of each fold
+more_sentences=20000    # generated text that pre-training on words reads besides
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 exp=                    # experiments of the paper, say "1 2 13-15"; utils/experiments.txt has their parts
@@ -17,7 +19,8 @@ data=                   # where corpus and data directory are made [data; with -
 dir=                    # where models and scores go [exp/joint; with --exp exp/hard or exp/noisy]
 help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts N] [--corpus-opts '...']
   [--folds 1,2|all|Ses01,Ses04] [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--data DIR]
-  [--dir DIR] [--exp '1 2 13-15'] [--noisy true]"
+  [--dir DIR] [--exp '1 2 13-15'] [--noisy true]
+  [--pretrain none|speech|words|both] [--more-sentences 20000]"
 cd "$(dirname "$0")"
 # shellcheck source=egs/mini/cmd.sh
 . ./cmd.sh
@@ -52,10 +55,20 @@ if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
 fi
 if [ "$stop_stage" -ge 2 ]; then name="$name, $(wc -l < "$data/all/utt2emo") utterances"; fi
 
+more_text=
+if [[ $pretrain == words || $pretrain == both ]] && ((more_sentences > 0)); then
+  more_text=$data/more_text
+  if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
+    # shellcheck disable=SC2086
+    local/make_text.sh ${corpus_conf:+--config $corpus_conf} --sentences "$more_sentences" $corpus_opts "$more_text"
+  fi
+fi
+
 if [ -n "$exp" ]; then
   if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
     echo "$0: stage 2: experiments $exp"
     utils/run_experiments.sh --folds "$folds" --dev "$dev" --nj "$nj" --train-opts "$train_opts" \
+      --pretrain "$pretrain" --more-text "$more_text" \
       --decode-opts "$decode_opts" --has "$has" --corpus "$name" "$exp" "$data/all" "$dir"
   fi
   if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then
@@ -68,7 +81,7 @@ fi
 
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
   echo "$0: stage 2: training and decoding"
-  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" \
+  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" --pretrain "$pretrain" --more-text "$more_text" \
     --train-opts "$train_opts" --decode-opts "$decode_opts" "$data/all" "$dir"
 fi
 

@@ -2,12 +2,14 @@
 # Trains and scores experiments of the paper, each in <exp-dir>/expNN, those they go on from before them. Started again, it
 # does what is missing. experiments.txt says which parts each has; train.conf, exp.conf and, for second stages, stage2.conf
 # of --conf-dir say what this corpus makes of them.
-folds=all               # these, to clean, as train_folds.sh has them
+folds=all               # these, to more_text, as train_folds.sh has them
 dev=none
 nj=
 train_opts=
 decode_opts=
 clean=false
+pretrain=none
+more_text=
 conf_dir=conf
 hubert=                 # folder of published weights that speech begins with
 bert=                   # that words begin with; else WordPieces are made of the training texts
@@ -17,7 +19,8 @@ has=                    # what of the column "needs" of experiments.txt is there
 help_message='Usage: utils/run_experiments.sh [options] "<experiments>" <data-dir> <exp-dir>
 e.g.:  utils/run_experiments.sh --folds 1,2 "1 2 13-15 17" data/all exp
 Options: --folds all|1,2 --dev none|next --nj N --train-opts "" --decode-opts "" --corpus NAME --has ""
-  --conf-dir conf --hubert DIR --bert DIR --estimate SECONDS --clean true|false'
+  --conf-dir conf --hubert DIR --bert DIR --estimate SECONDS --clean true|false
+  --pretrain none|speech|words|both --more-text FILE'
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -111,7 +114,8 @@ run() {                 # experiment
   fi
   prepare "$n"
   echo "$0: experiment $n"
-  utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --clean "$clean" "${fold_opts[@]}" \
+  utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --clean "$clean" --pretrain "$pretrain" \
+    --more-text "$more_text" "${fold_opts[@]}" \
     --decode-opts "$decode_opts" --train-opts "$train" "$data" "$exp/$name"
   utils/score_folds.sh --corpus "$corpus" "$data" "$exp/$name"
 }

@@ -8,6 +8,8 @@ dev=none                # kept from training, to choose the model on: next, the 
                         # file with a fold and its speaker a line
 init_exp=               # for a second stage: an experiment whose model of the same fold to go on from
 pieces=false            # true: BERT's WordPieces are made of the training texts of the fold
+pretrain=none           # speech, words or both: encoders are pre-trained on the training part of the fold, by pretrain.sh
+more_text=              # words: a text that BERT reads besides
 clean=false             # true: checkpoints of a fold that is done are removed; at full size they are several GB
 train_opts=             # more options of serin-train
 decode_opts=            # of serin-decode
@@ -18,7 +20,7 @@ decode_cmd=${decode_cmd:-utils/run.pl}
 help_message="Usage: utils/train_folds.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/train_folds.sh --folds 1,2 data/all exp/joint
 Options: --conf conf/train.conf --folds all|1,2 --dev none|next|FOLD|FILE --train-opts '' --decode-opts '' --nj N
-  --threads N --init-exp exp/stage1 --pieces true|false --clean true|false"
+  --threads N --init-exp exp/stage1 --pieces true|false --pretrain none|speech|words|both --more-text FILE --clean true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -32,6 +34,7 @@ for f in $conf; do [[ -r $f ]] || die "cannot read $f, which --conf names"; done
 mapfile -t all < <(awk '{ print $2 }' "$data/utt2fold" | sort -u)
 [[ $dev == none || $dev == next || -f $dev || " ${all[*]} " == *" $dev "* ]] ||
   die "--dev is none, next, a file or a fold of $data/utt2fold (${all[*]}), found \"$dev\""
+[[ $pretrain =~ ^(none|speech|words|both)$ ]] || die "--pretrain is none, speech, words or both, found \"$pretrain\""
 chosen=()
 if [[ $folds == all ]]; then
   chosen=("${all[@]}")
@@ -79,8 +82,25 @@ listed_speaker() {      # fold
 recipe_of() {           # fold commands
   local data=$data/folds/$1
   printf '%s\n' "$2"
+  # shellcheck disable=SC2046,SC2086
+  [[ $pretrain == none ]] || cat $(pretrain_conf speech) $(pretrain_conf words) $more_text /dev/null | cksum
   # shellcheck disable=SC2086
   { cat $conf "$data"/{train,dev,test}/{wav.scp,text,segments,utt2*} ${init_exp:+"$init_exp/$1/done"} 2> /dev/null || true; } | cksum
+}
+
+# What the options of the fold begin with. pretrain_speech.conf and pretrain_words.conf beside the configuration, if they are
+# there, say what pre-training wants else.
+pretrain_conf() { local own=${conf%% *}; own=$(dirname "$own")/pretrain_$1.conf; if [[ -f $own ]]; then echo "$own"; fi; }
+pretrain_fold() {       # fold options
+  local data=$data/folds/$1 kept
+  kept=$(grep -o -e '--dev-speakers=[^ ]*' <<< "$2" || true)
+  if [[ $2 == *"=$data/pretrain/hubert"* ]]; then
+    utils/pretrain.sh --conf "${conf%% *} $(pretrain_conf speech)" --opts "$kept" --threads "$threads" "$data/train" "$data/pretrain"
+  fi
+  if [[ $2 == *"=$data/pretrain/bert"* ]]; then
+    utils/pretrain.sh --what words --conf "$conf $(pretrain_conf words)" --more-text "$more_text" --threads "$threads" \
+      "$data/train" "$data/pretrain"
+  fi
 }
 
 run_fold() {            # fold
@@ -100,7 +120,11 @@ run_fold() {            # fold
   elif [[ -f $dev ]]; then opts+=(--dev-speakers="$(listed_speaker "$f")")
   elif [[ $dev != none ]]; then opts+=(--dev-dir="$data/folds/$f/dev"); fi
   if [[ -n $init_exp ]]; then opts+=(--stage=2 --init-model="$init_exp/$f"); fi
-  if $pieces; then opts+=(--pieces="$data/folds/$f/pieces.txt"); fi
+  if [[ -z $init_exp && " $train_opts " != *@(--input=text|--init-model=)* && $pretrain == @(speech|both) ]]; then
+    opts+=(--init-model="$data/folds/$f/pretrain/hubert")
+  fi
+  if $pieces && [[ $pretrain == @(words|both) ]]; then opts+=(--init-bert="$data/folds/$f/pretrain/bert")
+  elif $pieces; then opts+=(--pieces="$data/folds/$f/pieces.txt"); fi
   # shellcheck disable=SC2206
   train=(serin-train "${opts[@]}" $train_opts "$data/folds/$f/train" "$exp/$f")
   # shellcheck disable=SC2206
@@ -108,7 +132,8 @@ run_fold() {            # fold
   recipe=$(recipe_of "$f" "${train[*]}"$'\n'"${decode[*]}")
   if [[ -f $exp/$f/done && $(< "$exp/$f/done") == "$recipe" ]]; then return; fi
   rm -f "$exp/$f/done"
-  if $pieces; then
+  pretrain_fold "$f" "${opts[*]}"
+  if [[ " ${opts[*]} " == *" --pieces="* ]]; then
     $decode_cmd "$exp/log/pieces.$f.log" \
       serin-make-vocab --type=pieces "$data/folds/$f/train/text" "$data/folds/$f/pieces.txt"
   fi

@@ -90,4 +90,28 @@ tap_refuses "pieces without a mask" "no [MASK]" bert --pieces=nomask.txt text ba
 tap_refuses "no pieces" "needs pieces=vocab.txt" serin-pretrain-bert text bad
 tap_refuses "speakers of a text" "dev-speakers=a: a text has no speakers" bert --dev-speakers=a text bad
 tap_is "nothing is left of what was refused" "$(find bad -name '*.safetensors' 2> /dev/null)" ""
+
+# ---- in a recipe: each fold's encoders are made of its own training part
+ln -s "$top/egs/utils" utils
+mkdir conf && cp "$conf" conf/train.conf
+printf '%s\n' bert-width=16 bert-layers=1 bert-heads=2 bert-inner=32 fusion-heads=2 input=both >> conf/train.conf
+echo epochs=1 | tee conf/pretrain_speech.conf > conf/pretrain_words.conf
+awk '{ print $1, $2 }' train/utt2spk > train/utt2fold
+fold=$(cut -d ' ' -f 2 train/utt2fold | sort -u | head -1)
+folds() { utils/train_folds.sh --folds 1 --nj 1 --threads 1 --pieces true --pretrain both --more-text text --train-opts --epochs=1 "$@" train folds; }
+tap_ok "folds" folds
+tap_has "begin with the encoder of speech" "folds/log/train.$fold.log" "train/folds/$fold/pretrain/hubert: "
+tap_has "and with BERT" "folds/log/train.$fold.log" "train/folds/$fold/pretrain/bert: "
+tap_is "which nobody of the fold has taught" "$(cut -d - -f 1 "train/folds/$fold/pretrain/hubert.labels" | sort -u | grep -c "$fold")" 0
+tap_is "clusters are made of the training part" "$(cut -d ' ' -f 1 "train/folds/$fold/pretrain/hubert.labels")" \
+  "$(cut -d ' ' -f 1 "train/folds/$fold/train/wav.scp")"
+touch mark
+tap_ok "again" folds
+tap_is "does nothing" "$(find folds train/folds -newer mark -name '*.safetensors')" ""
+echo epochs=2 > conf/pretrain_speech.conf
+rm -r folds
+tap_ok "with another configuration" folds
+tap_is "speech is pre-trained anew, words are not" "$(find train/folds/*/pretrain -newer mark -name model.safetensors)" \
+  "train/folds/$fold/pretrain/hubert/model.safetensors"
+tap_fails "an unknown kind" '--pretrain is none, speech, words or both, found "all"' folds --pretrain all
 tap_done
