@@ -8,7 +8,6 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/parallel.h"
-#include "base/progress.h"
 #include "recipes/train.h"
 
 /* ---- data -------------------------------------------------------------------------------------------------------- */
@@ -71,7 +70,7 @@ static base_status compute_features(ser_run *r, base_error *e)
     const ser_config *c = r->config;
     ser_model *m = r->model;
     ser_front *front = ser_front_new(&m->config.front, m->config.front.conv && c->freeze_conv ? m : NULL, e);
-    double began = base_seconds();
+    double began = ser_cpu_seconds();
 
     if (!front)
         return e->status;
@@ -81,7 +80,7 @@ static base_status compute_features(ser_run *r, base_error *e)
     if (!e->status && m->mean)
         ser_features_moments(r->train_x, m->mean->x, m->scale->x, e);
     ser_front_free(front);
-    r->front_seconds = base_seconds() - began;
+    r->front_cpu = ser_cpu_seconds() - began;
     return e->status ? e->status : fit_masks(r, e);
 }
 

@@ -229,7 +229,8 @@ static base_status next_update(ser_run *r, base_progress *p, base_error *e)
     return r->step == r->epoch_begin[epoch + 1] || r->step == r->total ? end_epoch(r, epoch, e) : BASE_OK;
 }
 
-/* What updates cost, without the first, which touches most of the memory for the first time. For scripts, on one line. */
+/* What updates cost in time of processors, which other work on the machine does not change; without the first, which touches most of the
+ * memory for the first time. For scripts, on one line. */
 static base_status estimate(ser_run *r, base_error *e)
 {
     double until = base_seconds() + r->config->estimate, first = 0, speech = 0, heard = 0;
@@ -240,7 +241,7 @@ static base_status estimate(ser_run *r, base_error *e)
         if (next_update(r, &p, e))
             return e->status;
         if (r->step == 1) {
-            first = r->seconds;
+            first = ser_cpu_seconds();
             speech = r->speech;
         }
     }
@@ -249,8 +250,9 @@ static base_status estimate(ser_run *r, base_error *e)
         return base_fail(e, BASE_LIMIT, "estimate=%d: two updates are needed, %" PRId64 " made", r->config->estimate, r->step);
     for (int64_t i = 0; i < r->train->n; i++)
         heard += r->train_x->seconds[i * r->train_x->variants];
-    printf("updates %.4g features %.4g times real time, heard %.1f s, %.0f MiB, %" PRId64 " parameters\n", (r->speech - speech) / (r->seconds - first),
-        heard / fmax(r->front_seconds, 1e-9), heard, (double)base_memory_peak() / (1 << 20), nn_params_trainable(r->model->params));
+    printf("CPU seconds a second: updates %.4g features %.4g; heard %.1f s, %.0f MiB, %" PRId64 " parameters\n",
+        (ser_cpu_seconds() - first) / (r->speech - speech), r->front_cpu / heard, heard, (double)base_memory_peak() / (1 << 20),
+        nn_params_trainable(r->model->params));
     return BASE_OK;
 }
 

@@ -2,6 +2,8 @@
 #ifndef SERIN_SER_TRAIN_H
 #define SERIN_SER_TRAIN_H
 
+#include <time.h>
+
 #include "recipes/ser.h"
 
 /* Losses of the updates since the last line of train.tsv; part of a checkpoint. */
@@ -42,12 +44,15 @@ typedef struct ser_run {
     double    best;                                 /* score of the selected model; higher is better; -INFINITY: none yet */
     int64_t   best_step, worse;                     /* evaluations since then that were not better */
     double    seconds, speech;                      /* spent on updates so far; of audio they heard */
-    double    front_seconds;                        /* spent on features */
+    double    front_cpu;                            /* spent on features, by all processors */
 } ser_run;
 
 /* setup.c: opens and computes everything a run needs, up to its first update. Whatever happens, ser_run_close. */
 base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, const char *exp_dir, base_error *e);
 void        ser_run_close(ser_run *r);
+
+/* Time of all processors that this process has used. */
+static inline double ser_cpu_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
 
 /* state.c: goes on where the newest checkpoint is; refuses one that was begun with another configuration or data. */
 base_status ser_run_resume(ser_run *r, base_error *e);

@@ -16,7 +16,7 @@ kind_of() {
   esac
 }
 
-# $estimates/KIND: "updates R features F times real time, heard S s, M MiB, P parameters"
+# $estimates/KIND: "CPU seconds a second: updates R features F; heard S s, M MiB, P parameters"
 calibrate() {           # experiment, kind
   local conf fold_opts train opts=() c
   [[ ! -s $estimates/$2 ]] || return 0
@@ -52,19 +52,20 @@ tell_cost() {           # experiment, and before it those it goes on from
   calibrate "$first" "$kind"
   prepare "$n"
   awk -v n="$n" -v kind="$kind" -v share="$share" -v epochs="$(epochs_of "$conf" "$train")" -v folds="$folds" -v p="$processors" \
+    -v sample="$(wc -l < "$estimates/data/utt2spk")" \
     -v durations="$(if [[ -f $data/utt2dur ]]; then awk '{ s += $2 } END { print s }' "$data/utt2dur"; fi)" '
     FILENAME ~ /utt2fold$/ { all++; of[$2]++; if (!($2 in number)) number[$2]; next }
-    { rate = $2; front = $4; heard = $9 }
+    { rate = $6; front = $8; heard = $10; memory = $12 }
     END {
-        speech = kind == "text" || !durations ? heard * all / 24 : durations
+        speech = kind == "text" || !durations ? heard * all / sample : durations
         k = asort_keys()
         m = split(folds, want, /[ ,]+/)
         for (i = 1; i <= m; i++)
             for (j = 1; j <= k; j++)
                 if (want[i] == "all" || want[i] == key[j] || (!(want[i] in of) && want[i] == j)) { train += 1 - of[key[j]] / all; chosen++ }
-        hours = speech * train * epochs / rate * share / 3600 + (front < 300 ? speech * chosen / front / 3600 : 0)
-        printf "experiment %s (%s): %d epochs of %d folds, %.1f h of training data in each at %.3g times real time: %s on %d processors (%s of CPU), %.1f GB of memory for each fold\n",
-            n, kind, epochs, chosen, speech * train / chosen / 3600, rate / share, time(hours), p, time(hours * p), $11 / 1024
+        hours = (speech * train * epochs * rate * share + speech * chosen * front) / 3600
+        printf "experiment %s (%s): %d epochs of %d folds, %.1f h of training data in each, %.3g s of CPU for a second of it: %s of CPU, %s on %d processors; %.1f GB of memory for each fold\n",
+            n, kind, epochs, chosen, speech * train / chosen / 3600, rate * share, time(hours), time(hours / p), p, memory / 1024
         print hours > "/dev/stderr"
     }
     function time(h) { return h >= 1 ? sprintf("%.0f h", h) : sprintf("%.0f min", h * 60 + 0.5) }
@@ -78,5 +79,5 @@ tell_cost() {           # experiment, and before it those it goes on from
 
 tell_sum() {
   awk -v h="$sum" -v p="$processors" 'BEGIN {
-      printf "all of it: %.1f h on %d processors, %.0f h of CPU; on n machines at once (SERIN_JOBS) an n-th of it, up to one for each fold\n", h, p, h * p }'
+      printf "all of it: %.1f h of CPU, %.1f h on %d processors; on n machines at once (SERIN_JOBS) an n-th of that, up to one for each fold\n", h, h / p, p }'
 }

@@ -82,7 +82,7 @@ tap_is "each" "$(sed -nE 's/^(experiment [^:]*: 3 epochs of 5 folds), [0-9.]* h 
 experiment 5 (text): 3 epochs of 5 folds
 experiment 14 (both): 3 epochs of 5 folds
 experiment 17 (both): 3 epochs of 5 folds"
-tap_has "and the sum" "$tap_dir/.out" "all of it: 0.0 h on"
+tap_has "and the sum" "$tap_dir/.out" "all of it: 0.0 h of CPU"
 tap_is "before anything is trained" "$(ls exp/scratch-session)" estimate
 tap_ok "runs experiments" run --stage 2 --exp "2 5 15"
 tap_is "in five folds" "$(for e in 02 05 13 15; do wc -l < exp/scratch-session/exp$e/folds; done | tr -d '\n')" 5555
