@@ -120,10 +120,11 @@ static void freeze(nn_params *p, ser_train_part part)
     nn_params_freeze(p, part == SER_TRAIN_NOTHING ? "" : "front.");
     if (part == SER_TRAIN_BUT_CONV)
         nn_params_freeze(p, "hubert.feature_extractor.");
-    if (part == SER_TRAIN_ADAPTERS) {
+    if (part == SER_TRAIN_ADAPTERS)
+        nn_params_freeze(p, "lm_head.");
+    if (part == SER_TRAIN_ADAPTERS || part == SER_TRAIN_BUT_ENCODERS) {
         nn_params_freeze(p, "hubert.");
         nn_params_freeze(p, "bert.");
-        nn_params_freeze(p, "lm_head.");
         nn_params_thaw(p, "adapter.");
         nn_params_thaw(p, ".lora.");
     }

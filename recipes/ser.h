@@ -193,7 +193,7 @@ char       *ser_config_path(const char *model);
 base_status ser_folder_reads_text(const char *dir, bool *text, base_error *e);
 /* Takes the names over (also on failure). What is not to be trained gets no gradient; adapters,
  * fusion and heads go together. Weights are not yet drawn. */
-typedef enum ser_train_part { SER_TRAIN_ALL, SER_TRAIN_BUT_CONV, SER_TRAIN_ADAPTERS, SER_TRAIN_NOTHING } ser_train_part;
+typedef enum ser_train_part { SER_TRAIN_ALL, SER_TRAIN_BUT_CONV, SER_TRAIN_BUT_ENCODERS, SER_TRAIN_ADAPTERS, SER_TRAIN_NOTHING } ser_train_part;
 ser_model *ser_model_new(const ser_model_config *c, ser_names *names, ser_train_part part, base_error *e);
 void       ser_model_free(ser_model *m);
 

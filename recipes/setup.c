@@ -159,6 +159,8 @@ static ser_train_part part_of(const ser_config *c)
 {
     if (c->stage == 2 && ser_is(c->tune, "adapters"))
         return SER_TRAIN_ADAPTERS;
+    if (c->freeze_encoders)
+        return SER_TRAIN_BUT_ENCODERS;
     return c->freeze_conv ? SER_TRAIN_BUT_CONV : SER_TRAIN_ALL;
 }
 

@@ -80,6 +80,10 @@ tap_ok "everything again" train --stage=2 --tune=all --train-text=asr --init-mod
 tap_is "is trained" "$(changed tgf fifth)" "encoders head"
 tap_ok "a first stage without words" train --lambda-ctc=0 --epochs=1 train deaf
 
+tap_ok "adapters alone, from the beginning" train --freeze-encoders=true --adapter-dim=4 --init-model=deaf --epochs=2 train sixth
+tap_is "leave the encoders as they are" "$(changed deaf sixth)" ""
+tap_ok "and learn" serin-decode sixth test sixth/out
+
 # ---- refused
 tap_refuses "words without pieces" "needs pieces=vocab.txt" serin-train --config="$conf" --input=both train x
 tap_refuses "no text" "set input=speech" bash -c "cp -r train mute && rm mute/text && serin-train --config=$conf --lambda-ctc=0 \
