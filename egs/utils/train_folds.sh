@@ -145,16 +145,22 @@ run_fold() {            # fold
 
 trap 'kill $(jobs -p) 2> /dev/null || true' EXIT
 started=$SECONDS
-running=0 done=0
+running=0 done=0 failed=0
+# When a fold fails, those that run go on to their end, and no other begins.
 finish_one() {
-  wait -n || die "a fold failed (status $?); the logs are in $exp/log"
-  running=$((running - 1)) done=$((done + 1))
+  local status=0
+  wait -n || status=$?
+  running=$((running - 1))
+  if ((status > 0)); then failed=$status; return 0; fi
+  done=$((done + 1))
   echo "$0: $done of ${#chosen[@]} folds done in $((SECONDS - started)) s"
 }
 echo "$0: folds ${chosen[*]}, $nj at once, threads: $threads"
 for f in "${chosen[@]}"; do
   if ((running == nj)); then finish_one; fi
+  if ((failed > 0)); then break; fi
   run_fold "$f" &
   running=$((running + 1))
 done
 while ((running > 0)); do finish_one; done
+((failed == 0)) || die "a fold failed (status $failed); the logs are in $exp/log"

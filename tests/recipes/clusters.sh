@@ -94,6 +94,29 @@ tap_is "and what the site wants" "$(tail -n 5 asked | head -n 4 | tr '\n' ' ')" 
 touch refuse
 tap_fails "a cluster that refuses" 'invalid partition.*sbatch refused: sbatch --parsable' "$utils/slurm.pl" slurm/log/m.log true
 
+rm refuse
+
+# ---- folds as jobs
+ln -s "$utils" utils
+mkdir conf data
+touch conf/train.conf
+for s in A B C; do
+  for table in utt2spk utt2fold; do echo "$s-1 $s" >> data/$table; done
+  echo "$s-1 x" >> data/utt2emo
+done
+utils/utt2spk_to_spk2utt.pl data/utt2spk > data/spk2utt
+printf '#!/usr/bin/env bash\nmkdir -p "${*: -1}"\necho "$0 $OMP_NUM_THREADS" >> "${*: -1}/ran"\n[[ ${*: -1} != *B || ! -e broken ]]\n' > bin/serin-train
+printf '#!/usr/bin/env bash\nmkdir -p "$3"\n' > bin/serin-decode
+chmod +x bin/serin-*
+export train_cmd=utils/slurm.pl decode_cmd=utils/slurm.pl
+touch broken
+tap_fails "a fold that fails names its log" 'slurm.pl: job failed, log is in exp/log/train.B.log' utils/train_folds.sh --threads 2 data exp
+rm broken
+tap_ok "started again" utils/train_folds.sh --threads 2 data exp
+tap_is "all folds ran at once" "$(grep -o 'folds A B C, 3 at once, threads: 2' "$tap_dir/.out")" "folds A B C, 3 at once, threads: 2"
+tap_is "and only the broken one twice, with its threads" "$(cut -d ' ' -f 2 exp/B/ran | tr '\n' ' ')$(wc -l < exp/A/ran)$(wc -l < exp/C/ran)" "2 2 11"
+unset train_cmd decode_cmd
+
 # ---- what cmd.sh chooses
 chosen() { (cd "$top/egs/mini" && SERIN_JOBS=$1 bash -c '. ./cmd.sh; echo "$train_cmd, $decode_cmd"' ./run.sh); }
 tap_is "this machine by default" "$(chosen "")" "run.pl --follow true, run.pl"
