@@ -111,6 +111,7 @@ SERIN_API nn_tensor *nn_add(nn_tape *t, nn_tensor *a, nn_tensor *b);        /* b
 SERIN_API nn_tensor *nn_multiply(nn_tape *t, nn_tensor *a, nn_tensor *b);   /* as add */
 SERIN_API nn_tensor *nn_scale(nn_tape *t, nn_tensor *x, float a);
 SERIN_API nn_tensor *nn_concat(nn_tape *t, nn_tensor *a, nn_tensor *b);     /* columns of a, then columns of b */
+SERIN_API nn_tensor *nn_stack(nn_tape *t, nn_tensor *a, nn_tensor *b);      /* rows of a, then rows of b, each alone */
 SERIN_API nn_tensor *nn_slice(nn_tape *t, nn_tensor *x, int begin, int end);        /* columns begin .. end - 1 */
 /* (x - mean) / sqrt(var + eps) g + b over each row, biased variance (Ba et al. 2016). g, b [1][C]. */
 SERIN_API nn_tensor *nn_layer_norm(nn_tape *t, nn_tensor *x, nn_tensor *g, nn_tensor *b, float eps);
@@ -588,6 +589,7 @@ SERIN_API nn_tensor *nn_bert_pool(nn_tape *t, const nn_bert *m, nn_tensor *state
 /* States -> logits of words [tokens][vocab_size]; m has the head. */
 SERIN_API nn_tensor *nn_bert_words(nn_tape *t, const nn_bert *m, nn_tensor *states);
 SERIN_API nn_tensor *nn_bert_table(const nn_bert *m);      /* of words [vocab_size][width], for a decoder to share */
+SERIN_API nn_bert   *nn_bert_bare(const nn_bert *m);       /* the same weights without adapters; NULL: no memory. Free it first */
 
 /* A Transformer decoder over an encoder's states, as Hugging Face's BertLMHeadModel with cross-attention computes it: BERT's
  * post-norm layers with causal attention, and attention to the states before the feed-forward. The output matrix is the

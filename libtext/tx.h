@@ -187,6 +187,9 @@ SERIN_API int           tx_wordpiece_find(const tx_wordpiece *w, const char *tok
  * up. */
 SERIN_API base_status tx_wordpiece_encode(const tx_wordpiece *w, const char *text, size_t size, bool special, tx_labels *out,
     base_error *e);
+/* The text of n pieces, for the caller to free: special tokens and [UNK] left out, "##a" joined to what is before it, an
+ * apostrophe to both sides. An id the vocabulary lacks is left out. NULL: BASE_NO_MEMORY. */
+SERIN_API char       *tx_wordpiece_decode(const tx_wordpiece *w, const int *ids, int64_t n, base_error *e);
 
 /* A vocabulary for texts [n], written as vocab.txt: special tokens, every character alone and inside a word ("##a"), then the
  * words of two characters and more that occur `least` times, the most frequent first. Lower case, without accents. */

@@ -268,3 +268,33 @@ base_status tx_wordpiece_encode(const tx_wordpiece *w, const char *text, size_t 
         tx_labels_free(out);
     return status;
 }
+
+/* ---- from pieces to text ------------------------------------------------------------------------------------------- */
+
+static bool is_special(const tx_wordpiece *w, int id)
+{
+    bool special = id == w->unknown || id == w->begin || id == w->end;
+
+    for (int i = 0; i < w->n_special && !special; i++)
+        special = w->special[i] == id;
+    return special;
+}
+
+char *tx_wordpiece_decode(const tx_wordpiece *w, const int *ids, int64_t n, base_error *e)
+{
+    tx_buffer b = { 0 };
+    bool join = true;       /* what comes next needs no space */
+
+    for (int64_t i = 0; i < n; i++) {
+        const char *token = tx_wordpiece_token(w, ids[i]);
+        bool inside = token && !strncmp(token, "##", 2) && token[2], apostrophe = token && !strcmp(token, "'");
+
+        if (!token || is_special(w, ids[i]))
+            continue;
+        if (!join && !inside && !apostrophe)
+            tx_buffer_add_text(&b, " ");
+        tx_buffer_add_text(&b, inside ? token + 2 : token);
+        join = apostrophe;
+    }
+    return tx_buffer_take(&b, e);
+}

@@ -2,6 +2,7 @@
  * Sentences are packed one after another; a token's position counts from its sentence's first. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "libnn/models/encoder.h"
 
@@ -45,6 +46,21 @@ void nn_bert_add_word_head(nn_params *p, nn_bert *m)
 }
 
 nn_tensor *nn_bert_table(const nn_bert *m) { return m->words.word; }
+
+nn_bert *nn_bert_bare(const nn_bert *m)
+{
+    size_t bytes = sizeof *m + (size_t)m->c.encoder.layers * sizeof m->layers[0];
+    nn_bert *bare = malloc(bytes);
+
+    if (!bare)
+        return NULL;
+    memcpy(bare, m, bytes);
+    for (int i = 0; i < m->c.encoder.layers; i++) {
+        bare->layers[i].adapter = bare->layers[i].attention_adapter = (nn_adapter){ 0 };
+        bare->layers[i].lora = (nn_lora){ 0 };
+    }
+    return bare;
+}
 
 void nn_bert_free(nn_bert *m) { free(m); }
 
