@@ -82,6 +82,7 @@ base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t
             status = ask(t, m, &b, &a, e);
         for (int u = 0; u < b.n && !status; u++) {
             result_of(&a, u, &r);
+            r.corrected = b.corrected.n ? b.corrected.text[u] : NULL;
             status = check(m, b.utt[u], &r, e);
             if (!status)
                 status = sink(data, b.utt[u], &r, e);

@@ -182,7 +182,7 @@ base_status ser_batch_reserve(ser_batch *b, const ser_data *d, int64_t first, co
     b->ctc_begin = grow(b->ctc_begin, sizeof *b->ctc_begin * ((size_t)b->most + 1), &ok);
     b->piece = grow(b->piece, sizeof *b->piece * (size_t)b->most_pieces, &ok);
     b->piece_begin = grow(b->piece_begin, sizeof *b->piece_begin * ((size_t)b->most + 1), &ok);
-    b->heard_begin = grow(b->heard_begin, sizeof *b->heard_begin * ((size_t)b->most + 1), &ok);
+    ok &= ser_reading_reserve(&b->heard, b->most) && ser_reading_reserve(&b->corrected, b->most);
     b->same = grow(b->same, sizeof *b->same * (size_t)b->most, &ok);
     b->utt = grow(b->utt, sizeof *b->utt * (size_t)b->most, &ok);
     ok &= reserve_hidden(&b->hidden);
@@ -200,8 +200,9 @@ void ser_batch_free(ser_batch *b)
     free(b->utt);
     free(b->piece);
     free(b->piece_begin);
-    free(b->heard);
-    free(b->heard_begin);
+    ser_reading_free(&b->heard);
+    ser_reading_free(&b->corrected);
+    ser_lesson_free(&b->lesson);
     free(b->same);
     free(b->hidden.mask);
     free(b->hidden.truth);
@@ -294,5 +295,5 @@ base_status ser_batch_fill(ser_batch *b, const ser_model *m, const ser_data *d, 
         ser_words_same(b);
     if (m->config.masking.what)
         ser_masked_list(b, m);
-    return BASE_OK;
+    return b->teach ? ser_words_teach(b, m, e) : BASE_OK;
 }

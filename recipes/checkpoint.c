@@ -224,6 +224,8 @@ static bool put_programs(json_t *programs, const ser_checkpoint *c, const ser_ma
 
     if (m->recognises)
         ok = ok && put_program(programs, "serin-recognize") && put_program(programs, "serin-decode");
+    if (c->kind == SER_KIND_BERT && json_integer_value(json_object_get(c->config, "serin_aec_layers")) > 0)
+        ok = ok && put_program(programs, "serin-train --init-aec");
     return ok && put_program(programs, "serin-convert");
 }
 

@@ -53,12 +53,21 @@ static const char *option_name(const key *k)
     return name;
 }
 
-void ser_config_options(ser_config *c, base_options *o)
+static bool is_among(const char *name, const char *const *names)
+{
+    while (names && *names && strcmp(name, *names) != 0)
+        names++;
+    return !names || *names;
+}
+
+void ser_config_options(ser_config *c, const char *const *names, base_options *o)
 {
     for (const key *k = keys; k < keys + N_KEYS; k++) {
         void *value = (char *)c + k->offset;
         const char *name = option_name(k);
 
+        if (!is_among(name, names))
+            continue;
         switch (k->kind) {
         case INT: base_option_int(o, name, value, (int)k->least, (int)k->most, k->help); break;
         case FLOAT: base_option_float(o, name, value, k->least, k->most, k->help); break;
@@ -123,6 +132,29 @@ static base_status check_pretrain(const ser_config *c, base_error *e)
         c->dev_speakers) : BASE_OK;
 }
 
+static base_status check_corrector(const ser_config *c, base_error *e)
+{
+    bool none = ser_is(c->aec, "none"), frozen = ser_is(c->aec, "frozen");
+
+    if (c->stage == 2)
+        return none && !*c->init_aec && c->lambda_aec == 0 ? BASE_OK
+            : base_fail(e, BASE_VALUE, "stage=2 has the corrector of init-model, as it is: leave out aec, init-aec and lambda-aec");
+    if (none && (ser_is(c->train_text, "aec") || ser_is(c->test_text, "aec")))
+        return base_fail(e, BASE_VALUE, "%s-text=aec needs a corrector: set aec=frozen and init-aec, or aec=joint",
+            ser_is(c->train_text, "aec") ? "train" : "test");
+    if (none && *c->init_aec)
+        return base_fail(e, BASE_VALUE, "init-aec=%s, but aec=none: set aec=frozen or aec=joint, or use init-bert", c->init_aec);
+    if (c->lambda_aec > 0 && !ser_is(c->aec, "joint"))
+        return base_fail(e, BASE_VALUE, "lambda-aec=%g needs aec=joint, not %s: another corrector does not learn", c->lambda_aec, c->aec);
+    if (frozen && !*c->init_aec)
+        return base_fail(e, BASE_VALUE, "aec=frozen needs init-aec, a folder that serin-train-aec made");
+    if (!none && !ser_is(c->input, "both"))
+        return base_fail(e, BASE_VALUE, "aec=%s corrects what CTC writes down for BERT: it needs input=both, not %s", c->aec, c->input);
+    if (*c->init_aec && *c->init_bert)
+        return base_fail(e, BASE_VALUE, "init-aec=%s brings its BERT: leave out init-bert=%s", c->init_aec, c->init_bert);
+    return BASE_OK;
+}
+
 base_status ser_config_check(const ser_config *c, base_error *e)
 {
     tx_normalise_options norm = TX_NORMALISE_NONE;
@@ -143,9 +175,11 @@ base_status ser_config_check(const ser_config *c, base_error *e)
     if (ser_is(c->input, "text") && c->lambda_ctc > 0)
         return base_fail(e, BASE_VALUE, "input=text has no speech to write down: set lambda-ctc=0");
     if (ser_is(c->input, "text") && !ser_is(c->train_text, "ref") && !ser_is(c->train_text, "noisy"))
-        return base_fail(e, BASE_VALUE, "input=text and train-text=asr: without speech there is nothing to write down");
+        return base_fail(e, BASE_VALUE, "input=text and train-text=%s: without speech there is nothing to write down", c->train_text);
+    if (check_corrector(c, e))
+        return e->status;
     if (ser_is(c->input, "both") && c->lambda_ctc == 0 && c->stage == 1 &&
-        (ser_is(c->train_text, "asr") || ser_is(c->test_text, "asr") || c->lambda_cl > 0))
+        (ser_is(c->train_text, "asr") || ser_is(c->test_text, "asr") || c->lambda_cl > 0 || !ser_is(c->aec, "none")))
         return base_fail(e, BASE_VALUE, "BERT is to read what CTC writes down, but lambda-ctc=0: set it, or test-text=ref");
     if (c->lambda_cl > 0 && !ser_is(c->input, "both"))
         return base_fail(e, BASE_VALUE, "lambda-cl=%g needs input=both", c->lambda_cl);

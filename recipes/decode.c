@@ -13,7 +13,7 @@ enum { CHUNK = 64 };        /* utterances whose features are in memory at once *
 typedef struct outputs {
     const ser_model *model;
     int              beam;
-    base_out         text, label[SER_TASKS];        /* f NULL: the model has no such part */
+    base_out         text, corrected, label[SER_TASKS];     /* f NULL: the model has no such part */
     nn_table_writer *posterior[SER_TASKS], *log_probs;
 } outputs;
 
@@ -47,6 +47,8 @@ static base_status open_outputs(outputs *o, const char *dir, const char *log_pro
         return e->status;
     if (o->model->names.vocab && open_file(&o->text, dir, "text", e))
         return e->status;
+    if (o->model->config.words == SER_CORRECTED && open_file(&o->corrected, dir, "text_aec", e))
+        return e->status;
     for (int t = 0; t < SER_TASKS; t++)
         if (o->model->names.task[t].n) {
             if (open_file(&o->label[t], dir, ser_task_table[t], e))
@@ -74,10 +76,11 @@ static base_status close_outputs(outputs *o, base_error *e)
     for (int t = 0; t < SER_TASKS && !e->status; t++)
         if (!commit_table(&o->posterior[t], e))
             commit(&o->label[t], e);
-    if (!e->status && !commit_table(&o->log_probs, e))
-        commit(&o->text, e);
+    if (!e->status && !commit_table(&o->log_probs, e) && !commit(&o->text, e))
+        commit(&o->corrected, e);
     if (e->status) {
         base_out_abandon(&o->text);
+        base_out_abandon(&o->corrected);
         nn_table_abandon(o->log_probs);
         for (int t = 0; t < SER_TASKS; t++) {
             base_out_abandon(&o->label[t]);
@@ -85,6 +88,11 @@ static base_status close_outputs(outputs *o, base_error *e)
         }
     }
     return e->status;
+}
+
+static void print_text(base_out *o, const char *key, const char *text)
+{
+    fprintf(o->f, "%s%s%s\n", key, *text ? " " : "", text);
 }
 
 static base_status write_result(void *data, const ser_utterance *u, const ser_result *r, base_error *e)
@@ -111,7 +119,9 @@ static base_status write_result(void *data, const ser_utterance *u, const ser_re
     }
     if (ser_transcribe(o->model->names.vocab, r, o->beam, &text, e))
         return e->status;
-    fprintf(o->text.f, "%s%s%s\n", u->key, *text ? " " : "", text);
+    print_text(&o->text, u->key, text);
+    if (r->corrected)
+        print_text(&o->corrected, u->key, r->corrected);
     free(text);
     return BASE_OK;
 }
@@ -154,6 +164,7 @@ base_status ser_decode(const char *exp_dir, const char *data_dir, const char *ou
 
         labels.vocab = NULL;
         o.model = m;
+        ser_model_search(m, opt->beam, &opt->correct);
         if (!ser_data_bind(d, &labels, e) && !open_outputs(&o, out_dir, opt->log_probs, e))
             decode_all(m, d, opt, &o, e);
         close_outputs(&o, e);

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "recipes/json.h"
 #include "recipes/ser.h"
 
-static const char *const input_word[] = { "speech", "text", "both" }, *const words_word[] = { "ref", "noisy", "asr" };
+static const char *const input_word[] = { "speech", "text", "both" }, *const words_word[] = { "ref", "noisy", "asr", "aec" },
+    *const aec_word[] = { "none", "frozen", "joint" };
 
 typedef struct paths { char *bert, *pieces, *fusion; } paths;
 
@@ -37,14 +39,36 @@ void ser_configure_adapters(const ser_config *c, nn_encoder_config *n)
     n->lora = c->lora_rank;
 }
 
-static base_status configure_bert(const ser_config *c, nn_bert_config *b, base_error *e)
-{
-    if (*c->init_bert) {
-        char *path = base_path_join(c->init_bert, "config.json");
-        base_status status = path ? nn_bert_config_read(b, path, e) : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->init_bert);
+/* The folder a new BERT begins with; NULL: none. */
+static const char *first_bert(const ser_config *c) { return *c->init_aec ? c->init_aec : *c->init_bert ? c->init_bert : NULL; }
 
+static base_status configure_corrector(const ser_config *c, const char *path, ser_model_config *out, base_error *e)
+{
+    json_error_t je;
+    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
+
+    out->aec_layers = (int)json_integer_value(json_object_get(j, "serin_aec_layers"));
+    json_decref(j);
+    return out->aec_layers > 0 && out->aec_layers <= 1000 ? BASE_OK
+        : base_fail(e, BASE_MISSING, "%s: no \"serin_aec_layers\", so this is no corrector's folder; serin-train-aec makes init-aec=%s",
+            path, c->init_aec);
+}
+
+static base_status configure_bert(const ser_config *c, ser_model_config *out, base_error *e)
+{
+    nn_bert_config *b = &out->bert;
+    const char *dir = first_bert(c);
+
+    out->aec_layers = c->aec_layers;
+    if (dir) {
+        char *path = base_path_join(dir, "config.json");
+
+        if (!path)
+            base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+        else if (!nn_bert_config_read(b, path, e) && *c->init_aec)
+            configure_corrector(c, path, out, e);
         free(path);
-        return status;
+        return e->status;
     }
     *b = (nn_bert_config){ .encoder = { .width = c->bert_width, .layers = c->bert_layers, .heads = c->bert_heads, .inner = c->bert_inner,
         .eps = 1e-12f, .init = (float)c->init }, .max_positions = 512, .type_vocab_size = 2, .tied = true };
@@ -63,7 +87,9 @@ base_status ser_configure_language(const ser_config *c, ser_model_config *out, b
         return BASE_OK;
     if (out->input == SER_TEXT)
         out->words = SER_REF;
-    if (configure_bert(c, &out->bert, e))
+    out->aec = ser_is(c->aec, "frozen") ? SER_AEC_FROZEN : ser_is(c->aec, "joint") ? SER_AEC_JOINT : SER_AEC_NONE;
+    out->aec_learns = c->lambda_aec > 0;
+    if (configure_bert(c, out, e))
         return e->status;
     *f = (nn_fusion_config){ .acoustic = out->encoder.encoder.width, .linguistic = out->bert.encoder.width,
         .width = c->fusion_dim ? c->fusion_dim : out->bert.encoder.width, .heads = c->fusion_heads, .plain = c->fusion_plain,
@@ -87,40 +113,67 @@ bool ser_reads_words(const ser_config *c)
 /* The WordPieces of init-model, of init-bert, or of a file. */
 base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e)
 {
-    const char *dir = *c->init_bert ? c->init_bert : c->stage == 2 ? c->init_model : NULL;
-    char *path = *c->pieces && c->stage == 1 ? strdup(c->pieces) : dir ? base_path_join(dir, "vocab.txt") : NULL;
+    const char *dir = c->stage == 2 ? c->init_model : first_bert(c);
+    char *path = *c->pieces && c->stage == 1 && !*c->init_aec ? strdup(c->pieces) : dir ? base_path_join(dir, "vocab.txt") : NULL;
 
     if (!path)
-        return base_fail(e, BASE_MISSING, "input=%s needs pieces=vocab.txt (serin-make-vocab --type=pieces makes one) or init-bert",
+        return base_fail(e, BASE_MISSING, "input=%s needs pieces=vocab.txt (serin-make-vocab --type=pieces makes one), init-bert or init-aec",
             c->input);
     names->pieces = tx_wordpiece_read(path, e);
     free(path);
     return names->pieces ? BASE_OK : e->status;
 }
 
+base_status ser_begin_with_corrector(ser_model *m, const ser_config *c, base_error *e)
+{
+    static const char own[] = "aec.encoder.", shared[] = "bert.";
+    nn_load bert = { .only = shared, .allow_missing = c->adapter_dim || c->lora_rank }, decoder = { .only = "aec.decoder." };
+
+    if (nn_params_load(m->params, c->init_aec, &bert, e) || nn_params_load(m->params, c->init_aec, &decoder, e))
+        return e->status;
+    base_log("%s: %s; %s", c->init_aec, bert.text, decoder.text);
+    for (int i = 0; i < nn_params_count(m->params); i++) {
+        const nn_param *p = nn_params_at(m->params, i), *from;
+        char name[300];
+
+        if (strncmp(p->name, own, strlen(own)) != 0)
+            continue;
+        snprintf(name, sizeof name, "%s%s", shared, p->name + strlen(own));
+        from = nn_params_find(m->params, name);
+        memcpy(p->x, from->x, sizeof *p->x * (size_t)p->count);
+    }
+    return BASE_OK;
+}
+
 /* ---- the folder -------------------------------------------------------------------------------------------------- */
 
-static json_t *bert_json(const nn_bert_config *b)
+static json_t *bert_json(const nn_bert_config *b, int aec_layers)
 {
     const nn_encoder_config *n = &b->encoder;
 
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:b, s:b, s:i}",
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:b, s:b, s:i, s:i}",
         "model_type", "bert", "hidden_size", n->width, "num_hidden_layers", n->layers, "num_attention_heads", n->heads,
         "intermediate_size", n->inner, "layer_norm_eps", (double)n->eps, "hidden_dropout_prob", (double)n->dropout,
         "attention_probs_dropout_prob", (double)n->attention_dropout, "initializer_range", (double)n->init,
         "vocab_size", b->vocab_size, "max_position_embeddings", b->max_positions, "type_vocab_size", b->type_vocab_size,
         "pad_token_id", b->pad_id, "hidden_act", "gelu", "position_embedding_type", "absolute",
         "serin_adapter_dim", n->adapter, "serin_adapter_attention", n->adapter_attention, "serin_adapter_gelu", n->adapter_gelu,
-        "serin_lora_rank", n->lora);
+        "serin_lora_rank", n->lora, "serin_aec_layers", aec_layers);
 }
 
 static json_t *fusion_json(const ser_model_config *c)
 {
     const nn_fusion_config *f = &c->fusion;
 
-    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:b, s:b, s:f, s:f}", "input", input_word[c->input], "words",
+    return json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:b, s:b, s:f, s:f, s:s, s:i}", "input", input_word[c->input], "words",
         words_word[c->words], "fusion", nn_fusion_name(f->kind), "width", f->width, "heads", f->heads, "plain", f->plain,
-        "one_sided", f->one_sided, "sigmoid_first", f->sigmoid_first, "dropout", (double)f->dropout, "init", (double)f->init);
+        "one_sided", f->one_sided, "sigmoid_first", f->sigmoid_first, "dropout", (double)f->dropout, "init", (double)f->init,
+        "aec", aec_word[c->aec], "aec_layers", c->aec_layers);
+}
+
+base_status ser_bert_write(const nn_bert_config *b, int aec_layers, const char *path, base_error *e)
+{
+    return ser_json_write(bert_json(b, aec_layers), path, e);
 }
 
 /* A folder of BERT alone, as Hugging Face lays it out. */
@@ -149,7 +202,7 @@ base_status ser_language_save(const ser_model *m, const char *dir, base_error *e
         return BASE_OK;
     if (paths_of(&p, dir, e))
         return e->status;
-    if (!ser_json_write(bert_json(&m->config.bert), p.bert, e) && !ser_json_write(fusion_json(&m->config), p.fusion, e))
+    if (!ser_bert_write(&m->config.bert, m->config.aec ? m->config.aec_layers : 0, p.bert, e) && !ser_json_write(fusion_json(&m->config), p.fusion, e))
         tx_wordpiece_write(m->names.pieces, p.pieces, e);
     paths_free(&p);
     return e->status;
@@ -170,7 +223,8 @@ static int find_word(const json_t *j, const char *key, const char *const *words,
 static base_status parse_fusion(const json_t *j, const char *path, ser_model_config *c, base_error *e)
 {
     nn_fusion_config *f = &c->fusion;
-    int input = find_word(j, "input", input_word, 3, path, e), words = find_word(j, "words", words_word, 3, path, e);
+    int input = find_word(j, "input", input_word, 3, path, e), words = find_word(j, "words", words_word, 4, path, e),
+        aec = json_object_get(j, "aec") ? find_word(j, "aec", aec_word, 3, path, e) : SER_AEC_NONE;
     const char *kind = json_string_value(json_object_get(j, "fusion"));
     int plain, one_sided, sigmoid_first;
     double dropout, init;
@@ -183,6 +237,12 @@ static base_status parse_fusion(const json_t *j, const char *path, ser_model_con
         f->width < 1 || f->width > 1 << 16 || f->heads < 1 || f->width % f->heads)
         return base_fail(e, BASE_FORMAT, "%s: fusion, width, heads, plain, one_sided, sigmoid_first, dropout or init is missing or "
             "not of its kind", path);
+    c->aec = (ser_aec)aec;
+    c->aec_layers = (int)json_integer_value(json_object_get(j, "aec_layers"));
+    if (aec && (c->aec_layers < 1 || c->aec_layers > 1000 || input != SER_BOTH))
+        return base_fail(e, BASE_FORMAT, "%s: a corrector of %d layers with input \"%s\"", path, c->aec_layers, input_word[input]);
+    if (words == SER_CORRECTED && !aec)
+        return base_fail(e, BASE_FORMAT, "%s: \"words\" is \"aec\", but there is no corrector", path);
     c->input = (ser_input)input;
     c->words = (ser_words)words;
     f->plain = plain;

@@ -1,5 +1,6 @@
 /* The model: HuBERT's encoder hears, a CTC head writes down what it hears, BERT reads that or the text, a fusion weighs
- * both, and heads for emotion, gender and style read the result. Eq. 1 to 17 of the paper, without the corrector. */
+ * both, and heads for emotion, gender and style read the result; a corrector may stand between CTC and BERT. Eq. 1 to 17 of the
+ * paper. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,9 @@ static int declare_language(ser_model *m)
     nn_params_pop(m->params);
     if (m->config.masking.what == SER_PRETRAIN_WORDS && m->bert)
         nn_bert_add_word_head(m->params, m->bert);
+    if (m->config.aec)
+        m->corrector = ser_corrector_new(m->params, &m->config.bert, m->config.aec_layers,
+            m->config.aec == SER_AEC_JOINT ? m->bert : NULL);
     if (m->config.input == SER_TEXT)
         return m->config.bert.encoder.width;
     nn_params_push(m->params, "fusion", 0);
@@ -115,9 +119,11 @@ static int declare_language(ser_model *m)
     return m->config.fusion.width;
 }
 
-static void freeze(nn_params *p, ser_train_part part)
+static void freeze(nn_params *p, ser_train_part part, bool teach)
 {
     nn_params_freeze(p, part == SER_TRAIN_NOTHING ? "" : "front.");
+    if (!teach)
+        nn_params_freeze(p, "aec.");
     if (part == SER_TRAIN_BUT_CONV)
         nn_params_freeze(p, "hubert.feature_extractor.");
     if (part == SER_TRAIN_ADAPTERS)
@@ -178,8 +184,9 @@ ser_model *ser_model_new(const ser_model_config *c, ser_names *names, ser_train_
         return NULL;
     }
     declare(m);
-    freeze(m->params, part);
-    if ((!m->encoder && c->masking.what != SER_PRETRAIN_WORDS) || (m->config.input != SER_SPEECH && !m->bert) || (m->config.input == SER_BOTH && !m->fusion)) {
+    freeze(m->params, part, m->config.aec_learns);
+    if ((!m->encoder && c->masking.what != SER_PRETRAIN_WORDS) || (m->config.input != SER_SPEECH && !m->bert) ||
+        (m->config.input == SER_BOTH && !m->fusion) || (m->config.aec && !m->corrector)) {
         base_fail(e, BASE_NO_MEMORY, "model: out of memory");
         ser_model_free(m);
         return NULL;
@@ -197,11 +204,19 @@ void ser_model_free(ser_model *m)
     if (!m)
         return;
     nn_hubert_free(m->encoder);
+    ser_corrector_free(m->corrector);
     nn_bert_free(m->bert);
     nn_fusion_free(m->fusion);
     nn_params_free(m->params);
     ser_names_free(&m->names);
     free(m);
+}
+
+void ser_model_search(ser_model *m, int beam, const ser_correct_options *correct)
+{
+    m->beam = beam;
+    if (m->corrector)
+        m->corrector->options = *correct;
 }
 
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
@@ -229,25 +244,49 @@ static void listen(nn_tape *t, const ser_model *m, const ser_batch *b, ser_outpu
         o->ctc = linear(t, &m->lm_head, nn_dropout(t, o->states, m->config.encoder.final_dropout, "lm_head.dropout"));
 }
 
-/* BERT's states of the texts, or of what is heard. */
-static nn_tensor *read(nn_tape *t, const ser_model *m, ser_batch *b, bool heard, ser_outputs *o)
+/* What CTC writes down, and what the corrector makes of it. */
+static void write_down(nn_tape *t, const ser_model *m, ser_batch *b, bool correct, ser_outputs *o)
 {
-    nn_tensor *x = heard ? nn_log_softmax(t, o->ctc) : NULL;
+    nn_tensor *x = nn_log_softmax(t, o->ctc);
 
-    if (o->error.status || (heard && !x) || (heard && ser_words_hear(b, m, x, &o->error)))
+    if (x && !ser_words_hear(b, m, x, &o->error) && correct)
+        ser_words_correct(b, m, &o->error);
+}
+
+/* BERT's states of the texts (r NULL), or of what the model wrote. */
+static nn_tensor *read(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_reading *r, ser_outputs *o)
+{
+    nn_tensor *x;
+
+    if (o->error.status)
         return NULL;
-    nn_scope_push(t, heard ? "bert.heard" : "bert", 0);
-    x = nn_bert_encode(t, m->bert, nn_bert_embed(t, m->bert, heard ? b->heard : b->piece, NULL, b->n,
-        heard ? b->heard_begin : b->piece_begin), -1);
+    nn_scope_push(t, r ? "bert.heard" : "bert", 0);
+    x = nn_bert_encode(t, m->bert, nn_bert_embed(t, m->bert, r ? r->piece : b->piece, NULL, b->n, r ? r->begin : b->piece_begin), -1);
     nn_scope_pop(t);
-    o->text[heard] = nn_mean_pool(t, x);
+    o->text[r != NULL] = nn_mean_pool(t, x);
     return x;
+}
+
+/* The text that stands for all, and for the contrast the other one. */
+static nn_tensor *read_all(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o)
+{
+    bool given = b->words == SER_REF || b->words == SER_NOISY, correct = m->corrector && (given || b->words == SER_CORRECTED);
+    const ser_reading *own = correct ? &b->corrected : &b->heard;
+    nn_tensor *words;
+
+    if (!given || b->contrast || b->teach)
+        write_down(t, m, b, correct && (!given || b->contrast), o);
+    words = read(t, m, b, given ? NULL : own, o);
+    if (b->contrast)
+        read(t, m, b, given ? own : NULL, o);
+    if (b->teach && !o->error.status)
+        o->aec = ser_corrector_learn(t, m->corrector, b->heard.piece, b->heard.begin, b->n, &b->lesson);
+    return words;
 }
 
 void ser_forward(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o)
 {
     float dropout = m->config.encoder.final_dropout;
-    bool heard = b->words == SER_ASR;
     nn_tensor *words = NULL;
 
     *o = (ser_outputs){ .error = BASE_ERROR_INIT };
@@ -258,10 +297,8 @@ void ser_forward(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o)
     if (m->config.input != SER_TEXT)
         listen(t, m, b, o);
     if (m->bert)
-        words = read(t, m, b, heard, o);
-    if (m->bert && b->contrast)
-        read(t, m, b, !heard, o);
-    o->fused = m->fusion ? nn_fusion_apply(t, m->fusion, o->states, words, o->gates) : m->bert ? o->text[heard]
+        words = read_all(t, m, b, o);
+    o->fused = m->fusion ? nn_fusion_apply(t, m->fusion, o->states, words, o->gates) : m->bert ? o->text[b->words >= SER_ASR]
                                                                                            : nn_mean_pool(t, o->states);
     for (int k = 0; k < SER_TASKS; k++)
         if (m->head[k].out.w) {
@@ -294,6 +331,38 @@ static nn_tensor *ctc_loss(nn_tape *t, const ser_model *m, const ser_batch *b, n
     return nn_scale(t, nn_ctc_loss(t, logits, b->ctc, b->ctc_begin, &o, NULL), (float)(b->n / w->ctc_total));
 }
 
+static nn_tensor *aec_loss(nn_tape *t, const ser_batch *b, nn_tensor *logits, const ser_weighting *w)
+{
+    nn_cross_entropy_options o = NN_CROSS_ENTROPY_DEFAULTS;
+
+    o.reduction = NN_SUM;
+    return nn_scale(t, nn_cross_entropy(t, logits, b->lesson.label, &o), (float)(1 / w->aec_total));
+}
+
+/* The batch's vectors of one side in front of all others of the update. */
+static nn_tensor *among_all(nn_tape *t, nn_tensor *own, const ser_vectors *v, int side)
+{
+    int64_t behind = v->first + own->rows, cols = v->width;
+    nn_tensor *x = nn_stack(t, own, nn_input_wrap(t, v->x[side], v->first, v->width, 0, NULL));
+
+    return nn_stack(t, x, nn_input_wrap(t, v->x[side] + behind * cols, v->n - behind, v->width, 0, NULL));
+}
+
+/* Eq. 15 over the batch, or over the update, of which the batch's vectors alone get a gradient: summed over the batches it is that of
+ * the whole. */
+static nn_tensor *contrast_loss(nn_tape *t, const ser_batch *b, const ser_outputs *o, const ser_weighting *w)
+{
+    const ser_vectors *v = &w->vectors;
+    int64_t n = b->n;
+
+    if (v->n <= n)
+        return nn_scale(t, nn_contrastive_loss(t, o->text[0], o->text[1], (float)w->temperature, b->same), (float)(b->n / w->ctc_total));
+    memcpy(v->order, v->same + v->first, sizeof *v->order * (size_t)n);
+    memcpy(v->order + n, v->same, sizeof *v->order * (size_t)v->first);
+    memcpy(v->order + v->first + n, v->same + v->first + n, sizeof *v->order * (size_t)(v->n - v->first - n));
+    return nn_contrastive_loss(t, among_all(t, o->text[0], v, 0), among_all(t, o->text[1], v, 1), (float)w->temperature, v->order);
+}
+
 static nn_tensor *add_weighted(nn_tape *t, nn_tensor *sum, nn_tensor *loss, double lambda)
 {
     loss = nn_scale(t, loss, (float)lambda);
@@ -321,9 +390,12 @@ void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outp
         l->ctc = ctc_loss(t, m, b, o->ctc, w);
         l->total = add_weighted(t, l->total, l->ctc, w->ctc);
     }
+    if (o->aec && w->aec > 0) {
+        l->aec = aec_loss(t, b, o->aec, w);
+        l->total = add_weighted(t, l->total, l->aec, w->aec);
+    }
     if (o->text[0] && o->text[1] && w->contrast > 0) {
-        l->contrast = nn_scale(t, nn_contrastive_loss(t, o->text[0], o->text[1], (float)w->temperature, b->same),
-            (float)(b->n / w->ctc_total));
+        l->contrast = contrast_loss(t, b, o, w);
         l->total = add_weighted(t, l->total, l->contrast, w->contrast);
     }
     if (o->masked && w->predicted > 0) {

@@ -36,7 +36,9 @@ ser_recogniser *ser_recogniser_open(const char *model, const ser_recognise_optio
     }
     r->o = *o;
     r->out = out;
-    if ((r->model = ser_model_load(model, e)) && (r->front = ser_front_new(&r->model->config.front, NULL, e)) &&
+    if ((r->model = ser_model_load(model, e)))
+        ser_model_search(r->model, o->beam, &o->correct);
+    if (r->model && (r->front = ser_front_new(&r->model->config.front, NULL, e)) &&
         (r->tape = nn_tape_new(NULL, e)))
         return r;
     ser_recogniser_close(r);
@@ -133,7 +135,8 @@ static bool put_speech(json_t *j, const ser_recogniser *r, const ser_result *res
 {
     int n = 0;
     bool ok = ser_search(r->model->names.vocab, result, r->o.beam, r->o.nbest, r->best, &n, e) == BASE_OK &&
-              put_transcript(j, r, &r->best[0], e) && put_words(j, r, &r->best[0], e) &&
+              put_transcript(j, r, &r->best[0], e) &&
+              (!result->corrected || put(j, "corrected", json_string(result->corrected))) && put_words(j, r, &r->best[0], e) &&
               (r->o.nbest == 1 || put_nbest(j, r, n, e));
 
     for (int i = 0; i < n; i++)

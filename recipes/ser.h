@@ -27,8 +27,8 @@ typedef struct ser_config {
 } ser_config;
 
 ser_config ser_config_defaults(void);
-/* Registers every key as an option of a program. */
-void ser_config_options(ser_config *c, base_options *o);
+/* Registers these keys (NULL at the end; names NULL: every key) as options of a program. */
+void ser_config_options(ser_config *c, const char *const *names, base_options *o);
 /* What no range can say: BASE_VALUE when two keys contradict each other, both named. */
 base_status ser_config_check(const ser_config *c, base_error *e);
 /* Every key, "key=value" a line; or only those the weights depend on. A --config file reads it back exactly. */
@@ -124,8 +124,10 @@ typedef struct ser_front_config {
 /* ---- the model: model.c, folder.c -------------------------------------------------------------------------------- */
 
 typedef enum ser_input { SER_SPEECH, SER_TEXT, SER_BOTH } ser_input;      /* what the heads read */
-typedef enum ser_words { SER_REF, SER_NOISY, SER_ASR } ser_words;         /* what BERT reads */
-bool ser_words_of(const char *name, ser_words *w);
+typedef enum ser_words { SER_REF, SER_NOISY, SER_ASR, SER_CORRECTED } ser_words;      /* what BERT reads */
+bool        ser_words_of(const char *name, ser_words *w);   /* "ref", "noisy", "asr", "aec" */
+const char *ser_words_name(ser_words w);
+typedef enum ser_aec { SER_AEC_NONE, SER_AEC_FROZEN, SER_AEC_JOINT } ser_aec;        /* the corrector's BERT: its own, the emotion's */
 
 /* Pre-training by masked prediction: masked.c, docs/pretrain.md. */
 typedef enum ser_pretrain { SER_PRETRAIN_NONE, SER_PRETRAIN_FRAMES, SER_PRETRAIN_WORDS } ser_pretrain;
@@ -148,10 +150,19 @@ typedef struct ser_model_config {
     nn_bert_config   bert;          /* of SER_TEXT and SER_BOTH */
     nn_fusion_config fusion;        /* of SER_BOTH */
     ser_masking      masking;       /* in no folder: what is pre-trained is an encoder like any other */
+    ser_aec          aec;
+    int              aec_layers;    /* of the corrector's decoder */
+    bool             aec_learns;    /* it is trained; not saved */
 } ser_model_config;
 
 typedef struct ser_linear { nn_tensor *w, *b; } ser_linear;
 typedef struct ser_head { ser_linear hidden, out; } ser_head;   /* hidden.w NULL: none */
+
+typedef struct ser_corrector ser_corrector;
+
+/* How the corrector searches. */
+typedef struct ser_correct_options { int beam; double length_penalty; } ser_correct_options;      /* beam 1: greedy */
+#define SER_CORRECT_DEFAULTS { 5, 1.0 }
 
 typedef struct ser_model {
     ser_model_config config;
@@ -160,6 +171,7 @@ typedef struct ser_model {
     nn_hubert       *encoder;       /* "hubert.": names are Hugging Face's; NULL: only words are read */
     nn_bert         *bert;          /* "bert."; NULL: none */
     nn_fusion       *fusion;        /* "fusion."; NULL: none */
+    ser_corrector   *corrector;     /* "aec."; NULL: none */
     int              beam;          /* of the CTC decoder whose words BERT reads; 0 and 1: greedy */
     ser_linear       lm_head;       /* CTC; w NULL: the model has none */
     ser_head         head[SER_TASKS];
@@ -178,6 +190,9 @@ base_status ser_language_save(const ser_model *m, const char *dir, base_error *e
 base_status ser_bert_save(const ser_model *m, const char *dir, base_error *e);     /* of a model without an encoder of speech */
 base_status ser_language_read(const char *dir, ser_model_config *out, base_error *e);
 base_status ser_language_pieces(const char *dir, ser_names *names, base_error *e);
+base_status ser_bert_write(const nn_bert_config *b, int aec_layers, const char *path, base_error *e);
+/* The corrector of init-aec: BERT, whose copy a frozen corrector keeps, and the decoder. */
+base_status ser_begin_with_corrector(ser_model *m, const ser_config *c, base_error *e);
 
 base_status ser_model_configure(const ser_config *c, ser_model_config *out, base_error *e);
 /* The same from the config.json and preprocessor_config.json of a folder, ours or Hugging Face's; or of that in which the
@@ -207,6 +222,8 @@ ser_model  *ser_model_load(const char *dir, base_error *e);
  * tells what was found. BASE_MISSING: the message names all that is not there, which then keeps what m has, if allowed. */
 /* With --stage=2 all weights, but for adapters and heads that are new. */
 base_status ser_model_begin_with(ser_model *m, const char *dir, bool all, bool allow_missing, base_error *e);
+/* How the words that BERT reads are searched for: the CTC decoder's beam, and the corrector's. */
+void        ser_model_search(ser_model *m, int beam, const ser_correct_options *correct);
 /* Floating-point operations of one forward pass over rows of input, cols wide: 2 for each weight and row it meets. */
 double      ser_model_flop(const ser_model *m, int64_t rows, int cols);
 
@@ -246,6 +263,44 @@ void          ser_features_free(ser_features *f);
 base_status   ser_features_copy(const ser_features *f, int64_t i, int variant, float *out, base_error *e);
 /* Mean and 1 / standard deviation of each column over variant 0; a constant column gets 1. */
 base_status   ser_features_moments(const ser_features *f, float *mean, float *scale, base_error *e);
+
+/* ---- the corrector: corrector.c ------------------------------------------------------------------------------------ */
+
+/* Texts the model wrote, and their pieces; begin as in a batch. */
+typedef struct ser_reading {
+    char    **text;                 /* [n] */
+    int       n;
+    int      *piece;
+    int64_t  *begin, room;          /* [n + 1]; room of piece */
+} ser_reading;
+
+bool        ser_reading_reserve(ser_reading *r, int n);     /* for n texts; false: no memory */
+void        ser_reading_clear(ser_reading *r);
+/* Takes the text over; a text of more than limit pieces loses its end, but not [SEP]. */
+base_status ser_reading_add(ser_reading *r, const tx_wordpiece *w, int limit, char *text, base_error *e);
+void        ser_reading_free(ser_reading *r);
+
+/* BERT reads what was heard, a Transformer decoder over its states writes what was meant (section 3.3 of the paper). */
+struct ser_corrector {
+    nn_bert    *encoder;            /* without adapters */
+    nn_decoder *decoder;
+    nn_tape    *tape;               /* of searching; made when first needed */
+    ser_correct_options options;    /* greedy, until somebody says otherwise */
+};
+
+/* Declares "aec.decoder." and, unless BERT is shared, "aec.encoder."; NULL: no memory. */
+ser_corrector *ser_corrector_new(nn_params *p, const nn_bert_config *c, int layers, const nn_bert *shared);
+void           ser_corrector_free(ser_corrector *c);
+/* out [n], the caller's to free, from the texts heard [n] and their pieces. An empty one stays empty; letters are capitals where
+ * those heard are. */
+base_status    ser_correct(ser_corrector *c, const tx_wordpiece *w, const ser_reading *heard, char **out, base_error *e);
+/* What each of n texts is to become, word by word: input, and labels of the same places. */
+typedef struct ser_lesson { int *input, *label; int64_t *begin, room; int most; } ser_lesson;
+base_status    ser_lesson_fill(ser_lesson *l, const tx_labels *const *text, int n, int limit, base_error *e);
+void           ser_lesson_free(ser_lesson *l);
+/* Logits [words][pieces] of a lesson over the pieces of n texts. */
+nn_tensor     *ser_corrector_learn(nn_tape *t, const ser_corrector *c, const int *piece, const int64_t *begin, int n,
+    const ser_lesson *l);
 
 /* ---- batches: batch.c -------------------------------------------------------------------------------------------- */
 
@@ -296,8 +351,10 @@ typedef struct ser_batch {
     bool      contrast;             /* BERT reads both the text and what is heard */
     int      *piece;                /* of the texts */
     int64_t  *piece_begin;          /* [n + 1] */
-    int      *heard;                /* of what CTC writes down */
-    int64_t  *heard_begin, heard_room, most_pieces;
+    int64_t   most_pieces;
+    ser_reading heard, corrected;   /* what CTC writes down, and what the corrector makes of it */
+    bool      teach;                /* the corrector learns to make the text of what is heard: */
+    ser_lesson lesson;
     int      *same;                 /* [n] the first utterance with the same text */
     ser_masked hidden;              /* in pre-training */
     int64_t   most_rows, most_ctc;  /* room in x and ctc */
@@ -319,7 +376,8 @@ base_status ser_batch_fill(ser_batch *b, const ser_model *m, const ser_data *d, 
 typedef struct ser_outputs {
     nn_tensor *states;              /* [frames][width] */
     nn_tensor *ctc;                 /* [frames][vocabulary] logits; NULL: no such part */
-    nn_tensor *text[2];             /* [n][BERT's width] mean of the states of the text, of what is heard; NULL: not read */
+    nn_tensor *text[2];             /* [n][BERT's width] mean of the states of the text, of what is heard or corrected; NULL: not read */
+    nn_tensor *aec;                 /* [words][pieces] logits of the corrector, taught; NULL: it is not */
     nn_tensor *gates[2];            /* [frames], [pieces][width] of the temporal fusions; NULL: none */
     nn_tensor *fused;               /* [n][width] what the heads read */
     nn_tensor *task[SER_TASKS];     /* [n][labels] logits; NULL: no such part */
@@ -354,16 +412,28 @@ int64_t     ser_masked_right(const ser_batch *b, const ser_outputs *o);
 base_status ser_words_encode(const tx_wordpiece *w, const char *text, tx_labels *out, base_error *e);
 /* Pieces of utterance i of the batch, behind those of i - 1. */
 void        ser_words_fill(ser_batch *b, const ser_model *m, int i, const ser_augment *a);
-/* Pieces of what the CTC decoder finds in log_probs [frames][vocabulary]. */
+/* heard: what the CTC decoder finds in log_probs [frames][vocabulary]; corrected: what the corrector makes of heard. */
 base_status ser_words_hear(ser_batch *b, const ser_model *m, const nn_tensor *log_probs, base_error *e);
+base_status ser_words_correct(ser_batch *b, const ser_model *m, base_error *e);
 void        ser_words_same(ser_batch *b);
+base_status ser_words_teach(ser_batch *b, const ser_model *m, base_error *e);     /* the lesson: the texts */
+
+/* Vectors of all texts of an update, as outputs.text has them of a batch: negatives for the contrast of each of its batches. */
+typedef struct ser_vectors {
+    float   *x[2];                  /* [n][width] of the texts, of what is heard or corrected */
+    int     *same, *order;          /* [n] the first with the same text; room for another order */
+    int64_t  n, room;               /* n 0: there are none */
+    int      width;
+    int64_t  first;                 /* of the batch at hand */
+} ser_vectors;
 
 /* How the losses are summed. An update may be made of several batches, so each loss is a sum over this batch's
  * utterances divided by the weight of all utterances of the update. */
 typedef struct ser_weighting {
-    double lambda[SER_TASKS], ctc, contrast;    /* 0: that loss is not computed */
+    double lambda[SER_TASKS], ctc, contrast, aec;   /* 0: that loss is not computed */
     double temperature;                 /* of the contrastive loss */
-    double total[SER_TASKS], ctc_total; /* of the update: weight of labelled utterances; utterances */
+    ser_vectors vectors;                /* that it is computed over; n 0: the batch's own. Then every batch has the same loss */
+    double total[SER_TASKS], ctc_total, aec_total;  /* of the update: weight of labelled utterances; utterances; pieces */
     double unmasked, penalty;           /* of pre-training's losses beside that of the masked places */
     double predicted;                   /* of the update: places predicted, masked or not */
     const float *class_weight;          /* [emotions] or NULL */
@@ -372,7 +442,7 @@ typedef struct ser_weighting {
 } ser_weighting;
 
 typedef struct ser_losses {
-    nn_tensor *total, *task[SER_TASKS], *ctc, *contrast;   /* [1][1], before lambda; NULL: not computed */
+    nn_tensor *total, *task[SER_TASKS], *ctc, *contrast, *aec;     /* [1][1], before lambda; NULL: not computed */
     nn_tensor *masked;                  /* of pre-training */
 } ser_losses;
 void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outputs *o, const ser_weighting *w, ser_losses *l);
@@ -385,6 +455,7 @@ typedef struct ser_result {
     int          best[SER_TASKS];       /* the most probable label, the first of equals */
     const float *log_probs;             /* [frames][vocabulary]; NULL: no CTC */
     int64_t      frames;
+    const char  *corrected;             /* NULL: nothing was corrected */
 } ser_result;
 typedef base_status ser_sink(void *data, const ser_utterance *u, const ser_result *r, base_error *e);
 
@@ -413,8 +484,9 @@ typedef struct ser_recognise_options {
     int         beam, nbest;        /* of the CTC decoder; nbest is at most beam */
     double      batch_seconds;      /* of speech in one batch, about */
     const char *what;               /* the key of a sound's name in JSON */
+    ser_correct_options correct;
 } ser_recognise_options;
-#define SER_RECOGNISE_DEFAULTS { 1, 1, 60.0, "file" }
+#define SER_RECOGNISE_DEFAULTS { 1, 1, 60.0, "file", SER_CORRECT_DEFAULTS }
 
 /* A model that writes a line of JSON for each sound to out (docs/recognise.md has the keys). */
 typedef struct ser_recogniser ser_recogniser;
@@ -458,9 +530,10 @@ typedef struct ser_decode_options {
     int         beam;
     double      batch_seconds, max_dur;
     const char *log_probs;          /* wspecifier; "": not written */
+    ser_correct_options correct;
 } ser_decode_options;
-#define SER_DECODE_DEFAULTS { 1, 60.0, 3600.0, "" }
-/* Writes text, utt2emo, … and posteriors of the parts the model has; nothing at all on failure. */
+#define SER_DECODE_DEFAULTS { 1, 60.0, 3600.0, "", SER_CORRECT_DEFAULTS }
+/* Writes text, text_aec, utt2emo, … and posteriors of the parts the model has; nothing at all on failure. */
 base_status ser_decode(const char *exp_dir, const char *data_dir, const char *out_dir, const ser_decode_options *o,
     int64_t *done, base_error *e);
 

@@ -174,11 +174,16 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
         return e->status;
     }
     mc.masking.clusters = r->clusters;
+    if (ser_is(c->train_text, "aec") && !mc.aec) {
+        ser_names_free(names);
+        return base_fail(e, BASE_MISMATCH, "%s: no corrector in it, which train-text=aec needs: give its first stage aec=frozen",
+            c->init_model);
+    }
     r->model = ser_model_new(&mc, names, part_of(c), e);
     if (!r->model)
         return e->status;
     nn_params_init(r->model->params, (uint64_t)c->seed);
-    if (*c->init_bert && load_bert(r->model, c, e))
+    if ((*c->init_bert && load_bert(r->model, c, e)) || (*c->init_aec && ser_begin_with_corrector(r->model, c, e)))
         return e->status;
     return *c->init_model ? ser_model_begin_with(r->model, c->init_model, c->stage == 2, c->allow_missing, e) : BASE_OK;
 }
@@ -238,11 +243,13 @@ static base_status make_weighting(ser_run *r, base_error *e)
         w->lambda[t] = ser_lambda(c, (ser_task)t);
     w->ctc = c->lambda_ctc;
     w->contrast = c->lambda_cl;
+    w->aec = c->lambda_aec;
     w->temperature = c->cl_temperature;
     w->unmasked = c->unmasked_weight;
     w->penalty = c->feature_penalty;
     ser_words_of(c->train_text, &r->batch.words);
     r->batch.contrast = c->lambda_cl > 0;
+    r->batch.teach = c->lambda_aec > 0;
     w->label_smoothing = c->label_smoothing;
     w->reduction = ser_is(c->ctc_reduction, "label") ? NN_CTC_MEAN : NN_CTC_MEAN_UTTERANCE;
     if (!classes || !ser_is(c->class_weights, "balanced"))
@@ -309,7 +316,7 @@ static base_status make_fingerprint(ser_run *r, base_error *e)
 
     if (ok) {
         ser_config_print(r->config, true, f);
-        if (*r->config->init_model || *r->config->init_bert)
+        if (*r->config->init_model || *r->config->init_bert || *r->config->init_aec)
             fprintf(f, "initial-weights=%016" PRIx64 "\n", hash_weights(r->model->params));
         fprintf(f, "labels=%s\n", labels);
         fprintf(f, "vocabulary-size=%d\n", r->model->config.encoder.vocab_size);
@@ -388,6 +395,10 @@ void ser_run_close(ser_run *r)
     ser_batch_free(&r->batch);
     free(r->epoch_begin);
     free(r->class_weight);
+    free(r->weighting.vectors.x[0]);
+    free(r->weighting.vectors.x[1]);
+    free(r->weighting.vectors.same);
+    free(r->weighting.vectors.order);
     free(r->fingerprint);
     free(r->machine);
     free(r->checkpoints);

@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "recipes/train.h"
 
-enum { TEXT_LIMIT = 64 << 20, NUMBERS = 5 + SER_TASKS + 5 };
+enum { TEXT_LIMIT = 64 << 20, NUMBERS = 5 + SER_TASKS + 7 };
 
 int64_t ser_run_epoch(const ser_run *r, int64_t step)
 {
@@ -35,6 +35,8 @@ static void numbers_of(ser_run *r, double *at[NUMBERS], double best_step[2])
     at[n++] = &r->sums.ctc;
     at[n++] = &r->sums.masked;
     at[n++] = &r->sums.right;
+    at[n++] = &r->sums.aec;
+    at[n++] = &r->sums.contrast;
     at[n++] = &r->sums.updates;
     at[n++] = &r->best;
     at[n++] = &r->seconds;
@@ -123,7 +125,7 @@ static base_status write_text(const char *path, const char *text, size_t n, base
 
 /* ---- train.tsv --------------------------------------------------------------------------------------------------- */
 
-static const char header[] = "step\tepoch\tseconds\tloss\tloss_emo\tloss_ctc\tloss_gender\tloss_style\tdev_ua\tdev_wer\trate\taccuracy\tdev_loss\tdev_accuracy\n";
+static const char header[] = "step\tepoch\tseconds\tloss\tloss_emo\tloss_ctc\tloss_gender\tloss_style\tdev_ua\tdev_wer\trate\taccuracy\tdev_loss\tdev_accuracy\tloss_aec\tloss_cl\n";
 
 /* Keeps the header and the lines of updates up to the checkpoint's. */
 static base_status rewind_log(const ser_run *r, base_error *e)
@@ -176,6 +178,8 @@ base_status ser_run_log(ser_run *r, const ser_scores *dev, double rate, base_err
     print_field(f, s->masked > 0, 100 * s->right / s->masked);
     print_field(f, isfinite(dev->loss), dev->loss);
     print_field(f, isfinite(dev->accuracy), dev->accuracy);
+    print_field(f, w->aec > 0, s->aec / s->updates);
+    print_field(f, w->contrast > 0, s->contrast / s->updates);
     fputc('\n', f);
     r->sums = (ser_sums){ 0 };
     if (ferror(f) | fclose(f))

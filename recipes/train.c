@@ -23,13 +23,13 @@ static void weigh(ser_run *r, const ser_item *item, int64_t n)
 
     memset(w->total, 0, sizeof w->total);
     w->ctc_total = (double)n;
-    w->predicted = 0;
+    w->predicted = w->aec_total = 0;
     for (int64_t i = 0; i < n; i++) {
         const ser_utterance *u = &r->train->utt[item[i].utt];
 
         if (r->model->config.masking.what)
             w->predicted += (double)ser_masked_count(&r->batch, r->model, u, (uint64_t)r->step);
-
+        w->aec_total += (double)base_max_i64(0, base_min_i64(u->pieces.n - 1, r->model->config.bert.max_positions));
         for (int t = 0; t < SER_TASKS; t++)
             if (u->label[t] != NN_IGNORE)
                 w->total[t] += t == SER_EMOTION && w->class_weight ? w->class_weight[u->label[t]] : 1;
@@ -45,20 +45,87 @@ static base_status fill(ser_run *r, const ser_item *item, int64_t n, base_error 
     return ser_batch_fill(&r->batch, r->model, r->train, 0, r->train_x, item, n, &a, e);
 }
 
+/* ---- negatives from the whole update ----------------------------------------------------------------------------- */
+
+static bool make_room(ser_vectors *v, int64_t n, int width)
+{
+    size_t bytes = sizeof(float) * (size_t)n * (size_t)width;
+
+    if (n > v->room) {
+        float *a = realloc(v->x[0], bytes), *b = realloc(v->x[1], bytes);
+        int *same = realloc(v->same, sizeof *same * (size_t)n), *order = realloc(v->order, sizeof *order * (size_t)n);
+
+        v->x[0] = a ? a : v->x[0];
+        v->x[1] = b ? b : v->x[1];
+        v->same = same ? same : v->same;
+        v->order = order ? order : v->order;
+        if (!a || !b || !same || !order)
+            return false;
+        v->room = n;
+    }
+    v->width = width;
+    return true;
+}
+
+static const char *text_of(const ser_run *r, const ser_item *item)
+{
+    const char *text = r->train->utt[item->utt].text;
+
+    return text ? text : "";
+}
+
+/* A pass without gradients, with the dropout that training will have, as it is a function of the step. */
+static base_status gather_vectors(ser_run *r, int64_t first, int64_t n, base_error *e)
+{
+    const ser_plan *p = &r->plan;
+    const ser_item *item = p->item + p->batch[first];
+    ser_vectors *v = &r->weighting.vectors;
+    int64_t all = p->batch[first + n] - p->batch[first];
+    bool teach = r->batch.teach;
+    ser_outputs o;
+
+    v->n = 0;
+    if (!r->batch.contrast || n == 1 || ser_is(r->config->cl_scope, "micro"))
+        return BASE_OK;
+    if (!make_room(v, all, r->model->config.bert.encoder.width))
+        return base_fail(e, BASE_NO_MEMORY, "update %" PRId64 ": out of memory for negatives", r->step + 1);
+    r->batch.teach = false;
+    for (int64_t i = first; i < first + n && !e->status; i++) {
+        if (fill(r, p->item + p->batch[i], p->batch[i + 1] - p->batch[i], e))
+            break;
+        nn_tape_begin(r->tape, NN_RANDOM, (uint64_t)r->step * MOST_BATCHES + (uint64_t)(i - first));
+        ser_forward(r->tape, r->model, &r->batch, &o);
+        if (!o.text[0] || !o.text[1])       /* training will say why */
+            break;
+        for (int k = 0; k < 2; k++)
+            memcpy(v->x[k] + (p->batch[i] - p->batch[first]) * v->width, o.text[k]->x, sizeof(float) * (size_t)(r->batch.n * v->width));
+    }
+    r->batch.teach = teach;
+    for (int64_t i = 0; i < all; i++)
+        for (v->same[i] = 0; strcmp(text_of(r, &item[v->same[i]]), text_of(r, &item[i])) != 0;)
+            v->same[i]++;
+    v->n = e->status ? 0 : all;
+    return e->status;
+}
+
+/* ---- one batch --------------------------------------------------------------------------------------------------- */
+
 /* The loss of the batch's utterances by themselves, to name the ones whose loss is none. */
 static base_status blame(ser_run *r, const ser_item *item, int64_t n, base_error *e)
 {
     char names[600] = "";
     size_t used = 0;
+    ser_weighting w = r->weighting;
     ser_outputs o;
     ser_losses l;
 
+    w.vectors.n = 0;
     for (int64_t i = 0; i < n && used < sizeof names; i++) {
         if (fill(r, item + i, 1, e))
             return e->status;
         nn_tape_begin(r->tape, NN_INFER, 0);
         ser_forward(r->tape, r->model, &r->batch, &o);
-        ser_loss(r->tape, r->model, &r->batch, &o, &r->weighting, &l);
+        ser_loss(r->tape, r->model, &r->batch, &o, &w, &l);
         if (!l.total || !isfinite(l.total->x[0]))
             used += (size_t)snprintf(names + used, sizeof names - used, " \"%s\"", r->batch.utt[0]->key);
     }
@@ -72,6 +139,22 @@ static void add_loss(double *sum, const nn_tensor *loss)
 {
     if (loss)
         *sum += loss->x[0];
+}
+
+/* A contrast over the whole update is the same in every batch, which counts for its share of it. */
+static void add_losses(ser_sums *sums, const ser_losses *l, const ser_weighting *w, int n)
+{
+    double share = w->vectors.n > n ? n / w->ctc_total : 1;
+
+    add_loss(&sums->total, l->total);
+    add_loss(&sums->ctc, l->ctc);
+    add_loss(&sums->aec, l->aec);
+    for (int t = 0; t < SER_TASKS; t++)
+        add_loss(&sums->task[t], l->task[t]);
+    if (l->contrast) {
+        sums->contrast += share * (double)l->contrast->x[0];
+        sums->total -= (1 - share) * w->contrast * (double)l->contrast->x[0];
+    }
 }
 
 static base_status forward_backward(ser_run *r, const ser_item *item, int64_t n, int64_t which, ser_sums *sums, base_error *e)
@@ -93,14 +176,11 @@ static base_status forward_backward(ser_run *r, const ser_item *item, int64_t n,
         return BASE_OK;
     if (!isfinite(l.total->x[0]))
         return blame(r, item, n, e);
-    add_loss(&sums->total, l.total);
-    add_loss(&sums->ctc, l.ctc);
+    add_losses(sums, &l, &r->weighting, r->batch.n);
     if (o.masked) {
         sums->masked += (double)r->batch.hidden.masked;
         sums->right += (double)ser_masked_right(&r->batch, &o);
     }
-    for (int t = 0; t < SER_TASKS; t++)
-        add_loss(&sums->task[t], l.task[t]);
     r->speech += r->batch.seconds;
     if (nn_tape_backward(r->tape, l.total))
         return base_fail(e, nn_tape_error(r->tape)->status, "update %" PRId64 ": %s", r->step + 1, nn_tape_error(r->tape)->text);
@@ -115,10 +195,14 @@ static base_status update(ser_run *r, int64_t first, int64_t n, ser_sums *sums, 
     double norm;
 
     weigh(r, p->item + p->batch[first], p->batch[first + n] - p->batch[first]);
+    if (gather_vectors(r, first, n, e))
+        return e->status;
     nn_params_zero_grads(r->model->params);
-    for (int64_t i = first; i < first + n; i++)
+    for (int64_t i = first; i < first + n; i++) {
+        r->weighting.vectors.first = p->batch[i] - p->batch[first];
         if (forward_backward(r, p->item + p->batch[i], p->batch[i + 1] - p->batch[i], i - first, sums, e))
             return e->status;
+    }
     norm = nn_grad_norm(r->model->params);
     if (!isfinite(norm))
         return base_fail(e, BASE_VALUE, "update %" PRId64 ": the gradients are not numbers; first utterance of the batch: \"%s\"",
@@ -136,6 +220,8 @@ static void add_sums(ser_sums *sum, const ser_sums *one)
     sum->ctc += one->ctc;
     sum->masked += one->masked;
     sum->right += one->right;
+    sum->aec += one->aec;
+    sum->contrast += one->contrast;
     for (int t = 0; t < SER_TASKS; t++)
         sum->task[t] += one->task[t];
     sum->updates += one->updates;

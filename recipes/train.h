@@ -8,7 +8,7 @@
 
 /* Losses of the updates since the last line of train.tsv; part of a checkpoint. */
 typedef struct ser_sums {
-    double total, task[SER_TASKS], ctc;
+    double total, task[SER_TASKS], ctc, aec, contrast;
     double masked, right;                           /* places, and those told rightly */
     double updates;
 } ser_sums;

@@ -1,4 +1,4 @@
-/* What BERT reads: the pieces of a reference text, of one with unknown words, or of what CTC writes down. */
+/* What BERT reads: the pieces of a reference text, of one with unknown words, of what CTC writes down, or of that corrected. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -6,11 +6,11 @@
 #include "base/random.h"
 #include "recipes/ser.h"
 
+static const char *const names[] = { "ref", "noisy", "asr", "aec" };
+
 bool ser_words_of(const char *name, ser_words *w)
 {
-    static const char *const names[] = { "ref", "noisy", "asr" };
-
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         if (ser_is(name, names[i])) {
             *w = (ser_words)i;
             return true;
@@ -18,12 +18,14 @@ bool ser_words_of(const char *name, ser_words *w)
     return false;
 }
 
+const char *ser_words_name(ser_words w) { return names[w]; }
+
 /* BERT has so many positions: what is longer loses its end, but not [SEP]. */
-static void shorten(const ser_model *m, int *piece, int64_t *n)
+static void shorten(int limit, int *piece, int64_t *n)
 {
-    if (*n > m->config.bert.max_positions) {
-        piece[m->config.bert.max_positions - 1] = piece[*n - 1];
-        *n = m->config.bert.max_positions;
+    if (*n > limit) {
+        piece[limit - 1] = piece[*n - 1];
+        *n = limit;
     }
 }
 
@@ -64,32 +66,63 @@ void ser_words_fill(ser_batch *b, const ser_model *m, int i, const ser_augment *
     } else if (n) {
         memcpy(out, u->pieces.label, sizeof *out * (size_t)n);
     }
-    shorten(m, out, &n);
+    shorten(m->config.bert.max_positions, out, &n);
     b->piece_begin[i + 1] = b->piece_begin[i] + n;
 }
 
-static base_status add_heard(ser_batch *b, const ser_model *m, int i, const char *text, base_error *e)
+/* ---- what the model writes --------------------------------------------------------------------------------------- */
+
+bool ser_reading_reserve(ser_reading *r, int n)
 {
-    int64_t at = b->heard_begin[i], n;
+    char **text = realloc(r->text, sizeof *text * ((size_t)n + 1));
+    int64_t *begin = text ? realloc(r->begin, sizeof *begin * ((size_t)n + 1)) : NULL;
+
+    r->text = text ? text : r->text;
+    r->begin = begin ? begin : r->begin;
+    return text && begin;
+}
+
+void ser_reading_clear(ser_reading *r)
+{
+    for (int i = 0; i < r->n; i++)
+        free(r->text[i]);
+    r->n = 0;
+    r->begin[0] = 0;
+}
+
+void ser_reading_free(ser_reading *r)
+{
+    if (r->n)
+        ser_reading_clear(r);
+    free(r->text);
+    free(r->piece);
+    free(r->begin);
+    *r = (ser_reading){ 0 };
+}
+
+base_status ser_reading_add(ser_reading *r, const tx_wordpiece *w, int limit, char *text, base_error *e)
+{
+    int64_t at = r->begin[r->n], n;
     tx_labels l;
 
-    if (ser_words_encode(m->names.pieces, text, &l, e))
+    r->text[r->n++] = text;
+    if (ser_words_encode(w, text, &l, e))
         return e->status;
-    if (at + l.n > b->heard_room) {
+    if (at + l.n > r->room) {
         int64_t room = 2 * (at + l.n);
-        int *more = realloc(b->heard, sizeof *more * (size_t)room);
+        int *more = realloc(r->piece, sizeof *more * (size_t)room);
 
         if (!more) {
             tx_labels_free(&l);
             return base_fail(e, BASE_NO_MEMORY, "out of memory for %lld pieces", (long long)room);
         }
-        b->heard = more;
-        b->heard_room = room;
+        r->piece = more;
+        r->room = room;
     }
     n = l.n;
-    memcpy(b->heard + at, l.label, sizeof *l.label * (size_t)n);
-    shorten(m, b->heard + at, &n);
-    b->heard_begin[i + 1] = at + n;
+    memcpy(r->piece + at, l.label, sizeof *l.label * (size_t)n);
+    shorten(limit, r->piece + at, &n);
+    r->begin[r->n] = at + n;
     tx_labels_free(&l);
     return BASE_OK;
 }
@@ -98,19 +131,36 @@ base_status ser_words_hear(ser_batch *b, const ser_model *m, const nn_tensor *lo
 {
     const int64_t *begin = log_probs->seqs->begin;
 
-    b->heard_begin[0] = 0;
+    ser_reading_clear(&b->heard);
     for (int i = 0; i < b->n; i++) {
         ser_result r = { .log_probs = log_probs->x + begin[i] * log_probs->cols, .frames = begin[i + 1] - begin[i] };
         char *text;
 
         if (ser_transcribe(m->names.vocab, &r, m->beam > 1 ? m->beam : 1, &text, e))
             return base_fail_in(e, "utterance \"%s\"", b->utt[i]->key);
-        add_heard(b, m, i, text, e);
-        free(text);
-        if (e->status)
+        if (ser_reading_add(&b->heard, m->names.pieces, m->config.bert.max_positions, text, e))
             return e->status;
     }
     return BASE_OK;
+}
+
+base_status ser_words_correct(ser_batch *b, const ser_model *m, base_error *e)
+{
+    char **text;
+
+    ser_reading_clear(&b->corrected);
+    text = malloc(sizeof *text * (size_t)b->n);
+    if (!text)
+        return base_fail(e, BASE_NO_MEMORY, "out of memory for %d texts", b->n);
+    ser_correct(m->corrector, m->names.pieces, &b->heard, text, e);
+    for (int i = 0; i < b->n && !e->status; i++) {
+        ser_reading_add(&b->corrected, m->names.pieces, m->config.bert.max_positions, text[i], e);
+        text[i] = NULL;
+    }
+    for (int i = 0; i < b->n && e->status; i++)
+        free(text[i]);
+    free(text);
+    return e->status;
 }
 
 /* Which utterances have the same text: same[i] is the first of them. */
@@ -121,4 +171,17 @@ void ser_words_same(ser_batch *b)
         while (strcmp(b->utt[b->same[i]]->text ? b->utt[b->same[i]]->text : "", b->utt[i]->text ? b->utt[i]->text : "") != 0)
             b->same[i]++;
     }
+}
+
+base_status ser_words_teach(ser_batch *b, const ser_model *m, base_error *e)
+{
+    const tx_labels **text = malloc(sizeof *text * (size_t)b->n);
+    base_status status;
+
+    for (int i = 0; text && i < b->n; i++)
+        text[i] = &b->utt[i]->pieces;
+    status = text ? ser_lesson_fill(&b->lesson, text, b->n, m->config.bert.max_positions, e)
+                  : base_fail(e, BASE_NO_MEMORY, "out of memory for %d texts", b->n);
+    free(text);
+    return status;
 }

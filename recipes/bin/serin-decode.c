@@ -3,8 +3,8 @@
 #include "recipes/ser.h"
 
 static const char usage[] =
-    "Writes what a model of serin-train hears: <out-dir>/text (CTC), utt2emo, utt2gender, utt2style, and the probabilities\n"
-    "of each as tables, emotion.ark and emotion.scp and so on, columns in the order of <exp-dir>/labels.json.\n"
+    "Writes what a model of serin-train hears: <out-dir>/text (CTC), text_aec (that corrected), utt2emo, utt2gender,\n"
+    "utt2style, and the probabilities of each as tables, emotion.ark and emotion.scp and so on, columns in the order of <exp-dir>/labels.json.\n"
     "Usage: serin-decode [options] <exp-dir> <data-dir> <out-dir>\n"
     "e.g.:  serin-decode --beam=8 exp/joint data/test exp/joint/decode_test\n";
 
@@ -17,6 +17,8 @@ int main(int argc, char **argv)
     int status;
 
     base_option_int(po, "beam", &o.beam, 1, 10000, "prefixes kept by the CTC decoder; 1: greedy");
+    base_option_int(po, "aec-beam", &o.correct.beam, 1, 10000, "hypotheses kept by the corrector; 1: greedy");
+    base_option_float(po, "aec-length-penalty", &o.correct.length_penalty, -10, 10, "above 0: longer corrections gain; 0: none");
     base_option_text(po, "log-probs", &o.log_probs, "wspecifier for the characters' log probabilities, a row a frame");
     base_option_float(po, "batch-seconds", &o.batch_seconds, 0.1, 100000, "seconds of speech in one batch, at most");
     base_option_float(po, "max-dur", &o.max_dur, 0.1, 86400, "seconds; a longer utterance is refused");

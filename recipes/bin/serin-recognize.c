@@ -95,6 +95,8 @@ int main(int argc, char **argv)
 
     base_option_int(po, "beam", &o.beam, 1, 10000, "prefixes kept by the CTC decoder; 1: greedy");
     base_option_int(po, "nbest", &o.nbest, 1, 1000, "transcripts told of each sound, at most --beam");
+    base_option_int(po, "aec-beam", &o.correct.beam, 1, 10000, "hypotheses kept by the corrector; 1: greedy");
+    base_option_float(po, "aec-length-penalty", &o.correct.length_penalty, -10, 10, "above 0: longer corrections gain; 0: none");
     base_option_text(po, "scp", &scp, "a wav.scp instead of files: \"utterance\" in the output, not \"file\"");
     base_option_text(po, "segments", &segments, "cut these utterances from the recordings of --scp");
     base_option_float(po, "batch-seconds", &o.batch_seconds, 0.1, 100000, "seconds of speech in one batch, about");

@@ -33,7 +33,7 @@ START_TEST(printed_reads_back)
     ck_assert_ptr_nonnull(strstr(before, "rate=0.30000000000000004\n"));
     ck_assert_ptr_nonnull(strstr(before, "dev-speakers=a,b\n"));
     snprintf(option, sizeof option, "--config=%s", files_write("config", before, strlen(before)));
-    ser_config_options(&d, po);
+    ser_config_options(&d, NULL, po);
     base_options_parse(po, 3, (char *[]){ (char *)"test", (char *)"--print-args=false", option, NULL }, 0, 0);
     after = print(&d, false);
     ck_assert_str_eq(before, after);
