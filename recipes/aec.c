@@ -156,18 +156,7 @@ static base_status judge(trainer *t, measure *m, base_error *e)
 
 static base_status save_model(const trainer *t, const char *dir, base_error *e)
 {
-    const nn_meta meta[] = { { "format", "pt" } };
-    char *config = base_path_join(dir, "config.json"), *pieces = base_path_join(dir, "vocab.txt"),
-         *weights = base_path_join(dir, "model.safetensors");
-
-    if (!config || !pieces || !weights)
-        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-    else if (!ser_bert_write(&t->bert_config, t->o->config.aec_layers, config, e) && !tx_wordpiece_write(t->names.pieces, pieces, e))
-        nn_params_save(t->params, weights, meta, 1, e);
-    free(config);
-    free(pieces);
-    free(weights);
-    return e->status;
+    return ser_bert_save(t->params, &t->bert_config, t->o->config.aec_layers, t->names.pieces, dir, e);
 }
 
 /* What a checkpoint must agree on, and what it holds beside the weights. */

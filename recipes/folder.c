@@ -205,7 +205,7 @@ base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
     if (!m->encoder) {
         free(labels);
-        return ser_bert_save(m, dir, e);
+        return ser_bert_save(m->params, &m->config.bert, 0, m->names.pieces, dir, e);
     }
     status = folder_name(&f, dir, e);
     if (status) {

@@ -171,13 +171,8 @@ static json_t *fusion_json(const ser_model_config *c)
         "aec", aec_word[c->aec], "aec_layers", c->aec_layers);
 }
 
-base_status ser_bert_write(const nn_bert_config *b, int aec_layers, const char *path, base_error *e)
-{
-    return ser_json_write(bert_json(b, aec_layers), path, e);
-}
-
-/* A folder of BERT alone, as Hugging Face lays it out. */
-base_status ser_bert_save(const ser_model *m, const char *dir, base_error *e)
+base_status ser_bert_save(const nn_params *p, const nn_bert_config *b, int aec_layers, const tx_wordpiece *w, const char *dir,
+    base_error *e)
 {
     const nn_meta meta[] = { { "format", "pt" } };
     char *config = base_path_join(dir, "config.json"), *pieces = base_path_join(dir, "vocab.txt");
@@ -185,9 +180,8 @@ base_status ser_bert_save(const ser_model *m, const char *dir, base_error *e)
 
     if (!config || !pieces || !weights)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-    else if (!base_make_dirs(dir, e) && !ser_json_write(bert_json(&m->config.bert), config, e) &&
-             !tx_wordpiece_write(m->names.pieces, pieces, e))
-        nn_params_save(m->params, weights, meta, 1, e);
+    else if (!base_make_dirs(dir, e) && !ser_json_write(bert_json(b, aec_layers), config, e) && !tx_wordpiece_write(w, pieces, e))
+        nn_params_save(p, weights, meta, 1, e);
     free(config);
     free(pieces);
     free(weights);
@@ -202,7 +196,7 @@ base_status ser_language_save(const ser_model *m, const char *dir, base_error *e
         return BASE_OK;
     if (paths_of(&p, dir, e))
         return e->status;
-    if (!ser_bert_write(&m->config.bert, m->config.aec ? m->config.aec_layers : 0, p.bert, e) && !ser_json_write(fusion_json(&m->config), p.fusion, e))
+    if (!ser_json_write(bert_json(&m->config.bert, m->config.aec ? m->config.aec_layers : 0), p.bert, e) && !ser_json_write(fusion_json(&m->config), p.fusion, e))
         tx_wordpiece_write(m->names.pieces, p.pieces, e);
     paths_free(&p);
     return e->status;

@@ -187,10 +187,11 @@ base_status ser_configure_language(const ser_config *c, ser_model_config *out, b
 bool        ser_reads_words(const ser_config *c);
 base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e);
 base_status ser_language_save(const ser_model *m, const char *dir, base_error *e);
-base_status ser_bert_save(const ser_model *m, const char *dir, base_error *e);     /* of a model without an encoder of speech */
+/* A folder of BERT alone, as Hugging Face lays it out; with a corrector's decoder (aec_layers > 0), init-aec's. */
+base_status ser_bert_save(const nn_params *p, const nn_bert_config *b, int aec_layers, const tx_wordpiece *w, const char *dir,
+    base_error *e);
 base_status ser_language_read(const char *dir, ser_model_config *out, base_error *e);
 base_status ser_language_pieces(const char *dir, ser_names *names, base_error *e);
-base_status ser_bert_write(const nn_bert_config *b, int aec_layers, const char *path, base_error *e);
 /* The corrector of init-aec: BERT, whose copy a frozen corrector keeps, and the decoder. */
 base_status ser_begin_with_corrector(ser_model *m, const ser_config *c, base_error *e);
 
