@@ -59,6 +59,7 @@ sub read_scores {
 sub cell {              # scores, measure, the paper's figure
     my ($scores, $name, $paper) = @_;
     my ($section, $member) = split m{/}, $measure{$name} // fail("$layout: \"$name\" is no measure");
+    $section = 'corrected' if $section eq 'text' && $scores->{corrected};
     my $m = $scores->{$section}{pooled}{$member};
     my $ours = $m ? sprintf '%.2f [%.2f, %.2f]', @{$m}{qw(value low high)} : '-';
     return $ours eq '-' && $paper eq '-' ? '-' : "$ours / $paper";

@@ -36,6 +36,8 @@ while read -r n a w t o; do
   after[$n]=$a needs[$n]=$w tasks[$n]=$t options[$n]=$o
 done < utils/experiments.txt
 
+if [[ -f $conf_dir/aec.conf ]]; then has+=,aec; fi
+
 # ---- what is asked for, and whether it can be run: all of it is checked before any of it begins
 chosen=()
 for word in ${asked//,/ }; do
@@ -48,7 +50,7 @@ done
 [[ ${#chosen[@]} -gt 0 ]] || die "no experiment is asked for"
 
 declare -A meaning=(
-  [aec]="the corrector of recognised words (AEC), which Serin does not have yet"
+  [aec]="$conf_dir/aec.conf, the settings of the corrector"
   [meld]="the MELD corpus, and this is another"
   [pretrained]="published weights of HuBERT and BERT: adapters alone cannot teach random encoders"
 )
@@ -95,9 +97,19 @@ prepare() {
     fold_opts=(--init-exp "$exp/$(name_of "$before")")
   else
     if [[ -n $hubert && ${options[$n]} != *--input=text* ]]; then train+=" --init-model=$hubert"; fi
-    if $words && [[ -n $bert ]]; then train+=" --init-bert=$bert"; elif $words; then fold_opts=(--pieces true); fi
+    if [[ ${options[$n]} == *--aec=* ]]; then fold_opts=(--init-aec "$exp/aec")
+    elif $words && [[ -n $bert ]]; then train+=" --init-bert=$bert"; elif $words; then fold_opts=(--pieces true); fi
   fi
   train+=" $train_opts"
+}
+
+# The corrector of each fold, which all experiments share.
+make_aec() {
+  [[ ! -v finished[aec] ]] || return 0
+  finished[aec]=1
+  echo "$0: the corrector"
+  utils/train_aec.sh --conf "$conf_dir/train.conf" --aec-conf "$conf_dir/aec.conf" --bert "$bert" --folds "$folds" --dev "$dev" --nj "$nj" \
+    --clean "$clean"     --train-opts "--input=speech --lambda-gender=0 --lambda-style=0${hubert:+ --init-model=$hubert} $train_opts" "$data" "$exp/aec"
 }
 
 declare -A finished
@@ -113,6 +125,7 @@ run() {                 # experiment
     return
   fi
   prepare "$n"
+  if [[ ${options[$n]} == *--aec=* ]]; then make_aec; fi
   echo "$0: experiment $n"
   utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --clean "$clean" --pretrain "$pretrain" \
     --more-text "$more_text" "${fold_opts[@]}" \

@@ -21,7 +21,7 @@ mkdir -p "$exp/decode"
 rm -f "$exp"/scores.json "$exp"/score_*.txt
 keys=
 decoded=("${folds[@]/#/$exp/}")
-for f in text utt2emo utt2gender utt2style; do
+for f in text text_aec utt2emo utt2gender utt2style; do
   [[ -f ${decoded[0]}/decode/$f ]] || continue
   sort -m "${decoded[@]/%//decode/$f}" > "$exp/decode/$f"
   keys=$exp/decode/$f
@@ -32,9 +32,9 @@ utils/subset_data_dir.sh --utt-list "$keys" "$data" "$exp/ref" > /dev/null
 score() {               # program section table, more options
   local program=$1 section=$2 table=$3
   shift 3
-  [[ -f $exp/decode/$table && -f $exp/ref/$table ]] || return 0
+  [[ -f $exp/decode/$table && -f $exp/ref/${table%_aec} ]] || return 0
   if ! "$program" --folds="$exp/ref/utt2fold" --json="$exp/scores.json" --section="$section" --name="$name" \
-      --corpus="$corpus" "$@" "$exp/ref/$table" "$exp/decode/$table" > "$exp/score_$section.txt" 2> "$exp/log/score_$section.log"; then
+      --corpus="$corpus" "$@" "$exp/ref/${table%_aec}" "$exp/decode/$table" > "$exp/score_$section.txt" 2> "$exp/log/score_$section.log"; then
     cat "$exp/log/score_$section.log" >&2
     exit 1
   fi
@@ -43,6 +43,7 @@ groups=()
 if [[ -f $exp/ref/utt2style ]]; then groups=(--groups="$exp/ref/utt2style"); fi
 score serin-score-labels emotion utt2emo "${groups[@]}"
 score serin-score-text text text "${groups[@]}" --details="$exp/decode/details"
+score serin-score-text corrected text_aec "${groups[@]}" --versus="$exp/decode/text"
 score serin-score-labels gender utt2gender
 score serin-score-labels style utt2style
 

@@ -7,6 +7,7 @@ folds=all               # all, or names of folds, or their numbers (1 is the fir
 dev=none                # kept from training, to choose the model on: next, the first speaker behind the test speakers; a fold; or a
                         # file with a fold and its speaker a line
 init_exp=               # for a second stage: an experiment whose model of the same fold to go on from
+init_aec=               # folder of train_aec.sh: each fold's corrector
 pieces=false            # true: BERT's WordPieces are made of the training texts of the fold
 pretrain=none           # speech, words or both: encoders are pre-trained on the training part of the fold, by pretrain.sh
 more_text=              # words: a text that BERT reads besides
@@ -20,7 +21,8 @@ decode_cmd=${decode_cmd:-utils/run.pl}
 help_message="Usage: utils/train_folds.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/train_folds.sh --folds 1,2 data/all exp/joint
 Options: --conf conf/train.conf --folds all|1,2 --dev none|next|FOLD|FILE --train-opts '' --decode-opts '' --nj N
-  --threads N --init-exp exp/stage1 --pieces true|false --pretrain none|speech|words|both --more-text FILE --clean true|false"
+  --threads N --init-exp exp/stage1 --init-aec exp/aec --pieces true|false --pretrain none|speech|words|both --more-text FILE
+  --clean true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -85,7 +87,8 @@ recipe_of() {           # fold commands
   # shellcheck disable=SC2046,SC2086
   [[ $pretrain == none ]] || cat $(pretrain_conf speech) $(pretrain_conf words) $more_text /dev/null | cksum
   # shellcheck disable=SC2086
-  { cat $conf "$data"/{train,dev,test}/{wav.scp,text,segments,utt2*} ${init_exp:+"$init_exp/$1/done"} 2> /dev/null || true; } | cksum
+  { cat $conf "$data"/{train,dev,test}/{wav.scp,text,segments,utt2*} ${init_exp:+"$init_exp/$1/done"} \
+      ${init_aec:+"$init_aec/$1/done"} 2> /dev/null || true; } | cksum
 }
 
 # What the options of the fold begin with. pretrain_speech.conf and pretrain_words.conf beside the configuration, if they are
@@ -120,6 +123,7 @@ run_fold() {            # fold
   elif [[ -f $dev ]]; then opts+=(--dev-speakers="$(listed_speaker "$f")")
   elif [[ $dev != none ]]; then opts+=(--dev-dir="$data/folds/$f/dev"); fi
   if [[ -n $init_exp ]]; then opts+=(--stage=2 --init-model="$init_exp/$f"); fi
+  if [[ -n $init_aec ]]; then opts+=(--init-aec="$init_aec/$f/model"); fi
   if [[ -z $init_exp && " $train_opts " != *@(--input=text|--init-model=)* && $pretrain == @(speech|both) ]]; then
     opts+=(--init-model="$data/folds/$f/pretrain/hubert")
   fi

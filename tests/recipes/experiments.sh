@@ -30,6 +30,12 @@ echo "decode ${*: -3:1}" >> calls
 mkdir -p "${*: -1}"
 cp "${*: -2:1}/utt2emo" "${*: -1}"
 if ! grep -q lambda-ctc=0 "${*: -3:1}/options"; then sed 's/ ONE / NONE /' "${*: -2:1}/text" > "${*: -1}/text"; fi
+if grep -q test-text=aec "${*: -3:1}/options"; then cp "${*: -2:1}/text" "${*: -1}/text_aec"; fi
+END
+cat > "$tap_dir/bin/serin-train-aec" <<'END'
+#!/usr/bin/env bash
+echo "aec ${*: -1}" >> calls
+mkdir -p "${*: -1}"
 END
 chmod +x "$tap_dir"/bin/*
 for s in A B; do
@@ -56,6 +62,7 @@ while read -r n after needs tasks options; do
   words=(--config=conf/train.conf --config=conf/exp.conf)
   for t in emotion ctc gender style; do [[ ,$tasks, == *,$t,* ]] || words+=("--lambda-$t=0"); done
   if [[ $after != - ]]; then words+=(--config=conf/stage2.conf --stage=2 --init-model=none); fi
+  if [[ $options == *--aec=* ]]; then words+=(--init-aec=none); fi
   # shellcheck disable=SC2086
   "$real/serin-train" --print-args=false "${words[@]}" $options --pieces=x nowhere none 2> said
   if [[ $after == =* ]] || grep -q nowhere said || grep -q 'none/config.json' said; then continue; fi
@@ -64,10 +71,12 @@ done < <(awk '!/^#/ && NF' utils/experiments.txt)
 tap_is "serin-train knows the options of each" "$(cat wrong 2> /dev/null)" ""
 
 # ---- refusals
-tap_fails "an experiment that needs the corrector" 'experiment 16 needs the corrector.*nothing was begun' run "1 16"
-tap_fails "through its first stage" 'experiment 18 needs the corrector' run 18
+mv conf/aec.conf aec.conf
+tap_fails "an experiment that needs the corrector" 'experiment 16 needs conf/aec.conf, the settings.*nothing was begun' run "1 16"
+tap_fails "through its first stage" 'experiment 18 needs conf/aec.conf' run 18
 tap_fails "MELD" 'experiment 31 needs the MELD corpus' run 31
-tap_fails "all that is missing" 'experiment 37 needs the MELD corpus.*37 needs the corrector|37 needs the corrector.*37 needs the MELD' run 37
+tap_fails "all that is missing" 'experiment 37 needs the MELD corpus.*37 needs conf/aec|37 needs conf/aec.*37 needs the MELD' run 37
+mv aec.conf conf
 tap_fails "published weights" 'experiment 19 needs published weights' run 19-21
 tap_fails "a number that is none" '"two" is no experiment' run "1 two"
 tap_fails "one too many" 'there is no experiment 38; the paper has 1 to 37' run 38
@@ -103,6 +112,25 @@ tap_is "what hears them" "$(calls)" "1 decode exp/exp01/A;1 decode exp/exp01/B;1
 touch fail
 tap_fails "a fold that fails" 'no memory for it' run 3
 tap_ok "is not done" test ! -e exp/exp03/A/done
+
+# ---- the corrector
+rm fail calls
+tap_fails "a fold with one speaker" 'has 1 speakers: too few for --parts 2' run 16
+for i in {10..15}; do
+  for t in "wav.scp /sound.wav" "text ONE TWO THREE FOUR" "utt2spk C" "utt2emo sad" "utt2gender m" "utt2style script" "utt2fold C"; do
+    echo "C-$i ${t#* }" >> "data/all/${t%% *}"
+  done
+done
+utils/utt2spk_to_spk2utt.pl data/all/utt2spk > data/all/spk2utt
+tap_ok "experiments with it" run "16 18"
+tap_is "one for each fold, by models that did not see what they wrote down" "$(calls)" \
+  "$(printf '1 %s;' "aec exp/aec/"{A,B,C}/model {decode,train}" exp/"{aec/{A,B,C}/recogniser/part{1,2},exp16/{A,B,C},exp18{-1,}/{A,B,C}})"
+tap_is "each from the other folds" "$(cut -c 1 exp/aec/A/hypotheses | sort | uniq -c | awk '{ print $1, $2 }' | tr '\n' ' ')" "6 B 6 C "
+tap_is "is the experiment's of its fold" "$(grep -o 'init-aec=[^ ]*' exp/exp18-1/B/options)" "init-aec=exp/aec/B/model"
+tap_ok "word errors before and after are scored" grep -q '"corrected":' exp/exp16/scores.json
+tap_has "and are in the table" exp/tables.txt "| 16  | AEC, CL"
+tap_ok "again" run "16 18"
+tap_is "nothing is left to do there either" "$(calls)" ""
 
 # ---- tables
 rm -rf exp

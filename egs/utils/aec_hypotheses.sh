@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Hypotheses for the corrector: what a recogniser writes down for the training utterances of each fold, none of which it has seen.
+# The other folds, or their speakers where these folds are too few, are dealt into parts; each part is decoded by a model that was
+# trained on the others. Writes <exp-dir>/<fold>/hypotheses and <exp-dir>/<fold>/text, the references. Started again, it goes on
+# where it was.
+conf=conf/train.conf    # of serin-train; one or more
+folds=all               # these, dev (a fold is left out) and nj, as train_folds.sh has them
+dev=none
+nj=
+parts=2                 # into which the training folds are dealt
+train_opts="--input=speech --lambda-gender=0 --lambda-style=0"  # of the recogniser
+decode_opts=            # of serin-decode
+clean=false
+help_message="Usage: utils/aec_hypotheses.sh [options] <data-dir> <exp-dir>
+e.g.:  utils/aec_hypotheses.sh --folds 1,2 data/all exp/aec
+Options: --conf conf/train.conf --folds all|1,2 --dev none --parts 2 --train-opts '' --decode-opts '' --nj N --clean true|false"
+# shellcheck source=egs/utils/parse_options.sh
+. utils/parse_options.sh
+set -euo pipefail
+export LC_ALL=C
+
+[[ $# -eq 2 ]] || { echo "$help_message" >&2; exit 1; }
+data=$1 exp=$2
+die() { echo "$0: $1" >&2; exit 1; }
+[[ -s $data/utt2fold ]] || die "$data/utt2fold is missing or empty"
+mapfile -t all < <(awk '{ print $2 }' "$data/utt2fold" | sort -u)
+((parts >= 2)) || die "--parts $parts: at least 2 expected"
+chosen=()
+for f in $(if [[ $folds == all ]]; then echo "${all[@]}"; else echo "${folds//,/ }"; fi); do
+  if [[ $f =~ ^[1-9][0-9]{0,3}$ && " ${all[*]} " != *" $f "* ]]; then
+    ((f <= ${#all[@]})) || die "no fold \"$f\" in $data/utt2fold, which has: ${all[*]}"
+    f=${all[f - 1]}
+  fi
+  [[ " ${all[*]} " == *" $f "* ]] || die "no fold \"$f\" in $data/utt2fold, which has: ${all[*]}"
+  chosen+=("$f")
+done
+mkdir -p "$exp"
+printf '%s\n' "${chosen[@]}" > "$exp/folds"
+
+for f in "${chosen[@]}"; do
+  inner=$exp/$f/data
+  mkdir -p "$exp/$f"
+  awk -v fold="$f" -v dev="$dev" '$2 != fold && $2 != dev { print $1 }' "$data/utt2fold" > "$exp/$f/utts"
+  utils/subset_data_dir.sh --utt-list "$exp/$f/utts" "$data" "$inner" > /dev/null
+  by=$inner/utt2fold
+  if (($(cut -d ' ' -f 2 "$by" | sort -u | wc -l) < parts)); then by=$inner/utt2spk; fi
+  count=$(cut -d ' ' -f 2- "$by" | sort -u | wc -l)
+  ((count >= parts)) || die "$by has $count speakers: too few for --parts $parts"
+  awk -v parts="$parts" 'NR == FNR { part[$1] = "part" k++ % parts + 1; next } { print $1, part[$2] }' \
+    <(cut -d ' ' -f 2 "$by" | sort -u) "$by" > "$inner/utt2fold.new"
+  mv "$inner/utt2fold.new" "$inner/utt2fold"
+  utils/train_folds.sh --conf "$conf" --nj "$nj" --clean "$clean" --train-opts "$train_opts" --decode-opts "$decode_opts" \
+    "$inner" "$exp/$f/recogniser"
+  mapfile -t decoded < <(sed "s|.*|$exp/$f/recogniser/&/decode/text|" "$exp/$f/recogniser/folds")
+  sort -m "${decoded[@]}" > "$exp/$f/hypotheses"
+  cp "$inner/text" "$exp/$f/text"
+done
