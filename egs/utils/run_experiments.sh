@@ -91,13 +91,14 @@ prepare() {
   if [[ ${options[$n]} == *--input=[bt]* ]]; then words=true; fi
   conf=$conf_dir/train.conf fold_opts=()
   train="$(lambdas "${tasks[$n]}")${options[$n]}"
+  if ((estimate > 0)); then train=${train% --aec=frozen*}; fi    # there is none yet, and it costs little beside the rest
   if [[ -f $conf_dir/exp.conf ]]; then conf+=" $conf_dir/exp.conf"; fi
   if [[ $before != - ]]; then
     conf+=" $conf_dir/stage2.conf"
     fold_opts=(--init-exp "$exp/$(name_of "$before")")
   else
     if [[ -n $hubert && ${options[$n]} != *--input=text* ]]; then train+=" --init-model=$hubert"; fi
-    if [[ ${options[$n]} == *--aec=* ]]; then fold_opts=(--init-aec "$exp/aec")
+    if [[ $train == *--aec=* ]]; then fold_opts=(--init-aec "$exp/aec")
     elif $words && [[ -n $bert ]]; then train+=" --init-bert=$bert"; elif $words; then fold_opts=(--pieces true); fi
   fi
   train+=" $train_opts"
