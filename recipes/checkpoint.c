@@ -162,6 +162,7 @@ static base_status match_hubert(const ser_checkpoint *c, ser_match *m, base_erro
     m->recognises = c->ours || (heads && model->names.vocab);
     m->as = c->ours ? "serin-train's model" : m->recognises ? "HuBERT for CTC" : "HuBERT";
     m->load.only = heads ? NULL : "hubert.";
+    m->load.allow_missing |= nn_archive_meta(c->archive, "serin.base") != NULL;     /* which its base has */
     nn_params_match(model->params, c->archive, &m->load, &m->misfit);
     ser_model_free(model);
     return e->status;

@@ -170,6 +170,8 @@ base_status ser_config_check(const ser_config *c, base_error *e)
         return base_fail(e, BASE_VALUE, "width=%d is not a multiple of pos-groups=%d", c->width, c->pos_groups);
     if (c->stage == 2 && !*c->init_model)
         return base_fail(e, BASE_VALUE, "stage=2 needs init-model, the folder of the first stage");
+    if (ser_is(c->save, "adapters") && (c->stage != 2 || !ser_is(c->tune, "adapters")))
+        return base_fail(e, BASE_VALUE, "save=adapters needs stage=2 and tune=adapters: else there is more to save");
     if (c->stage == 2 && *c->init_bert)
         return base_fail(e, BASE_VALUE, "stage=2 takes BERT from init-model, not from init-bert=%s", c->init_bert);
     if (ser_is(c->input, "text") && c->lambda_ctc > 0)

@@ -230,7 +230,8 @@ base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
         if (!status)
             status = ser_language_save(m, dir, e);
         if (!status)
-            status = nn_params_save(m->params, f.weights, meta, sizeof meta / sizeof *meta, e);
+            status = m->base ? ser_adapters_save(m, f.weights, meta, sizeof meta / sizeof *meta, e)
+                             : nn_params_save(m->params, f.weights, meta, sizeof meta / sizeof *meta, e);
     }
     folder_free(&f);
     free(labels);
@@ -406,7 +407,7 @@ ser_model *ser_model_load(const char *dir, base_error *e)
 {
     ser_model *m = ser_model_describe(dir, e);
 
-    if (m && (check_weights(m, dir, e) || nn_params_load(m->params, dir, NULL, e))) {
+    if (m && (check_weights(m, dir, e) || ser_weights_load(m->params, dir, NULL, e))) {
         ser_model_free(m);
         m = NULL;
     }
@@ -418,7 +419,7 @@ base_status ser_model_begin_with(ser_model *m, const char *dir, bool all, bool a
     const nn_encoder_config *c = &m->config.encoder.encoder;
     nn_load l = { .only = all ? NULL : "hubert.", .allow_missing = allow_missing || all || c->adapter || c->lora };
 
-    if (nn_params_load(m->params, dir, &l, e))
+    if (ser_weights_load(m->params, dir, &l, e))
         return e->status;
     if (l.missing || l.zeroed)
         base_warn("%s: %s", dir, l.text);

@@ -208,6 +208,7 @@ void ser_model_free(ser_model *m)
     nn_bert_free(m->bert);
     nn_fusion_free(m->fusion);
     nn_params_free(m->params);
+    free(m->base);
     ser_names_free(&m->names);
     free(m);
 }

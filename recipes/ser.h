@@ -160,6 +160,8 @@ typedef struct ser_head { ser_linear hidden, out; } ser_head;   /* hidden.w NULL
 
 typedef struct ser_corrector ser_corrector;
 
+#define SER_HASH_TEXT 17            /* 16 hexadecimal digits and a NUL */
+
 /* How the corrector searches. */
 typedef struct ser_correct_options { int beam; double length_penalty; } ser_correct_options;      /* beam 1: greedy */
 #define SER_CORRECT_DEFAULTS { 5, 1.0 }
@@ -177,6 +179,7 @@ typedef struct ser_model {
     ser_head         head[SER_TASKS];
     ser_linear       project;       /* "final_proj" and [clusters][dim] "label_embs_concat", the code book, as fairseq names */
     nn_tensor       *codes;         /* them; w and codes NULL: not of pre-training */
+    char            *base, base_hash[SER_HASH_TEXT];    /* the model that adapters are saved without; NULL: all is saved */
     bool             published;     /* read from a folder that is none of serin-train's */
     nn_tensor       *mean, *scale;  /* [1][cols] of the input, subtracted and multiplied; NULL: not normalised */
 } ser_model;
@@ -221,6 +224,12 @@ ser_model  *ser_model_describe(const char *dir, base_error *e);     /* without i
 ser_model  *ser_model_load(const char *dir, base_error *e);
 /* The encoder's weights from a checkpoint of any kind, ours or published (nn_archive_open), in a folder or one file; the log
  * tells what was found. BASE_MISSING: the message names all that is not there, which then keeps what m has, if allowed. */
+/* adapters.c: nn_params_load for a file or folder that may hold adapters alone; their base is found by the link "base" beside them.
+ * BASE_MISSING: it leads nowhere; BASE_MISMATCH: to another model than that they were trained upon. */
+base_status ser_weights_load(nn_params *p, const char *path, nn_load *l, base_error *e);
+/* From now on the model is saved as what is trained in it, and a link to path, a whole model. */
+base_status ser_model_stand_on(ser_model *m, const char *path, base_error *e);
+base_status ser_adapters_save(const ser_model *m, const char *path, const nn_meta *meta, int n_meta, base_error *e);
 /* With --stage=2 all weights, but for adapters and heads that are new. */
 base_status ser_model_begin_with(ser_model *m, const char *dir, bool all, bool allow_missing, base_error *e);
 /* How the words that BERT reads are searched for: the CTC decoder's beam, and the corrector's. */

@@ -185,6 +185,8 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
     nn_params_init(r->model->params, (uint64_t)c->seed);
     if ((*c->init_bert && load_bert(r->model, c, e)) || (*c->init_aec && ser_begin_with_corrector(r->model, c, e)))
         return e->status;
+    if (ser_is(c->save, "adapters") && ser_model_stand_on(r->model, c->init_model, e))
+        return e->status;
     return *c->init_model ? ser_model_begin_with(r->model, c->init_model, c->stage == 2, c->allow_missing, e) : BASE_OK;
 }
 

@@ -27,7 +27,7 @@ static base_status load(ser_states *s, const char *dir, bool allow_missing, base
         return base_fail(e, BASE_VALUE, "%s: layer %d of a model with %d; -1 to %d are possible", dir, s->layer,
             c.encoder.encoder.layers, c.encoder.encoder.layers);
     s->model = ser_model_new(&c, &none, SER_TRAIN_NOTHING, e);
-    if (!s->model || nn_params_load(s->model->params, dir, &l, e))
+    if (!s->model || ser_weights_load(s->model->params, dir, &l, e))
         return e->status;
     if (l.missing || l.zeroed)
         base_warn("%s: %s", dir, l.text);

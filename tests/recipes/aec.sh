@@ -74,6 +74,26 @@ both() { paste -d '|' "$1/out/text" "$1/out/text_aec"; }
 tap_is "corrects as the first what it hears as the first, since adapters are not the corrector's" \
   "$(comm -12 <(both joint | sort) <(both third | sort) | wc -l)" "$(comm -12 joint/out/text third/out/text | wc -l)"
 
+# ---- adapters in a file of their own
+alone=("${second[@]}" --lambda-cl=0.1 --epochs=2 --save=adapters)
+tap_ok "adapters alone" train "${alone[@]}" train adapters
+tap_is "are a small file" "$(($(stat -c %s adapters/model.safetensors) * 2 < $(stat -c %s third/model.safetensors)))" 1
+tap_ok "which decodes" serin-decode adapters test adapters/out
+tap_ok "to the bit as all of it" cmp third/out/emotion.ark adapters/out/emotion.ark
+tap_ok "is read by serin-recognize, too" serin-recognize --scp=test/wav.scp adapters
+tap_ok "and described" serin-info adapters
+tap_ok "and trained on" train --stage=2 --init-model=adapters --adapter-dim=4 --lambda-ctc=0 --rate=0 --decay=0 --average=none --epochs=1 train on
+serin-decode on test on/out 2> /dev/null
+tap_ok "from where it was" cmp third/out/emotion.ark on/out/emotion.ark
+tap_ok "resumed" train "${alone[@]}" train adapters
+mv joint joint.kept
+tap_refuses "a base that is gone" "nothing is there: ln -sfn" serin-decode adapters test x
+cp -r frozen joint
+tap_refuses "another base" "adapters for the model with the hash" serin-recognize adapters test/wav/spk0-0000.wav
+rm -r joint && mv joint.kept joint
+tap_refuses "a base of adapters" "holds adapters alone; a base is a whole model" train "${second[@]}" --init-model=adapters --save=adapters train x
+tap_refuses "everything as adapters" "save=adapters needs stage=2 and tune=adapters" train "${second[@]}" --tune=all --save=adapters train x
+
 # ---- negatives
 cl=(--train-text=asr --lambda-cl=0.5 --batch-seconds=2 "${small[@]}" --epochs=2)
 tap_ok "negatives of the whole update" train "${cl[@]}" --accumulate=3 train batch
