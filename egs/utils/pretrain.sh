@@ -4,7 +4,7 @@
 # --init-bert. Started again, it goes on where it was, and does nothing when all that decides the result is as it was.
 what=speech             # or words
 conf=conf/train.conf    # one or more, for serin-pretrain-hubert and serin-pretrain-bert; what a later one says wins
-clusters=100
+clusters=50
 mfcc_opts="--deltas=2 --cmvn=mean-variance"     # of serin-features
 labels_per_frame=3      # frames of 10 ms in one of the encoder's
 more_text=              # words: a text beside that of the data directory
@@ -13,7 +13,7 @@ threads=1
 train_cmd=${train_cmd:-utils/run.pl}
 help_message="Usage: utils/pretrain.sh [options] <data-dir> <dir>
 e.g.:  utils/pretrain.sh --conf 'conf/train.conf conf/pretrain.conf' data/train exp/pretrain
-Options: --what speech|words --conf conf/train.conf --clusters 100 --mfcc-opts '$mfcc_opts'
+Options: --what speech|words --conf conf/train.conf --clusters 50 --mfcc-opts '$mfcc_opts'
   --labels-per-frame 3 --more-text FILE --opts '' --threads N"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
