@@ -253,7 +253,8 @@ START_TEST(words_are_hidden_as_devlin_says)
     int place[PIECES] = { 0 }, masks = 0, kept = 0, random = 0, pieces[PIECES] = { 2 };
     int64_t begin[2] = { 0, PIECES }, changed = 0;
     unsigned char first[PIECES] = { 0 };
-    ser_utterance u = { .pieces = { .label = pieces, .n = PIECES } };
+    char key[16] = "u";
+    ser_utterance u = { .key = key, .pieces = { .label = pieces, .n = PIECES } };
     const ser_utterance *list = &u;
 
     for (int i = 1; i < PIECES - 1; i++)
@@ -265,10 +266,8 @@ START_TEST(words_are_hidden_as_devlin_says)
     b.piece = malloc(sizeof pieces);
     for (int k = 0; k < TEXTS; k++) {
         ser_augment a = { .step = (uint64_t)k };
-        char key[16];
 
         snprintf(key, sizeof key, "u%d", k % 7);
-        u.key = key;
         memcpy(b.piece, pieces, sizeof pieces);
         b.hidden.n = 0;
         ser_masked_fill(&b, m, 0, &a);
