@@ -1,12 +1,13 @@
 /* A model applied to utterances: what it hears and what it thinks of them, handed one by one to a sink. */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "recipes/score.h"
 #include "recipes/ser.h"
 
 /* Class probabilities and log probabilities of characters of one batch. */
-typedef struct answers { nn_tensor *posterior[SER_TASKS], *log_probs; } answers;
+typedef struct answers { nn_tensor *posterior[SER_TASKS], *log_probs, *gate[2]; } answers;
 
 static base_status ask(nn_tape *t, const ser_model *m, ser_batch *b, answers *a, base_error *e)
 {
@@ -22,6 +23,7 @@ static base_status ask(nn_tape *t, const ser_model *m, ser_batch *b, answers *a,
     for (int k = 0; k < SER_TASKS; k++)
         if (m->head[k].out.w)
             a->posterior[k] = nn_softmax(t, o.task[k]);
+    memcpy(a->gate, o.gates, sizeof a->gate);
     if (nn_tape_error(t))
         return base_fail(e, nn_tape_error(t)->status, "utterances \"%s\" to \"%s\": %s", b->utt[0]->key, b->utt[b->n - 1]->key,
             nn_tape_error(t)->text);
@@ -45,6 +47,12 @@ static void result_of(const answers *a, int i, ser_result *r)
         if (a->posterior[k]) {
             r->posterior[k] = a->posterior[k]->x + (int64_t)i * a->posterior[k]->cols;
             r->best[k] = arg_max(r->posterior[k], a->posterior[k]->cols);
+        }
+    for (int k = 0; k < 2; k++)
+        if (a->gate[k]) {
+            const int64_t *begin = a->gate[k]->seqs->begin;
+
+            r->gate[k] = (nn_matrix){ a->gate[k]->x + begin[i] * a->gate[k]->cols, begin[i + 1] - begin[i], a->gate[k]->cols };
         }
     if (a->log_probs) {
         const int64_t *begin = a->log_probs->seqs->begin;

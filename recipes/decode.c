@@ -14,8 +14,10 @@ typedef struct outputs {
     const ser_model *model;
     int              beam;
     base_out         text, corrected, label[SER_TASKS];     /* f NULL: the model has no such part */
-    nn_table_writer *posterior[SER_TASKS], *log_probs;
+    nn_table_writer *posterior[SER_TASKS], *log_probs, *gate[2];
 } outputs;
+
+static const char *const gate_name[2] = { "gate_speech", "gate_text" };
 
 static base_status open_file(base_out *o, const char *dir, const char *name, base_error *e)
 {
@@ -57,6 +59,9 @@ static base_status open_outputs(outputs *o, const char *dir, const char *log_pro
             if (!o->posterior[t])
                 return e->status;
         }
+    for (int k = 0; k < 2 && ser_gates_frames(o->model); k++)
+        if (!(o->gate[k] = open_table(dir, gate_name[k], e)))
+            return e->status;
     return BASE_OK;
 }
 
@@ -78,7 +83,11 @@ static base_status close_outputs(outputs *o, base_error *e)
             commit(&o->label[t], e);
     if (!e->status && !commit_table(&o->log_probs, e) && !commit(&o->text, e))
         commit(&o->corrected, e);
+    for (int k = 0; k < 2 && !e->status; k++)
+        commit_table(&o->gate[k], e);
     if (e->status) {
+        for (int k = 0; k < 2; k++)
+            nn_table_abandon(o->gate[k]);
         base_out_abandon(&o->text);
         base_out_abandon(&o->corrected);
         nn_table_abandon(o->log_probs);
@@ -95,6 +104,25 @@ static void print_text(base_out *o, const char *key, const char *text)
     fprintf(o->f, "%s%s%s\n", key, *text ? " " : "", text);
 }
 
+/* The mean gate of each frame, a column. */
+static base_status write_gate(nn_table_writer *w, const char *key, const nn_matrix *gate, base_error *e)
+{
+    nn_matrix m = { malloc(sizeof *m.x * (size_t)gate->rows + 1), gate->rows, 1 };
+
+    if (!m.x)
+        return base_fail(e, BASE_NO_MEMORY, "\"%s\": out of memory", key);
+    for (int64_t i = 0; i < gate->rows; i++) {
+        double sum = 0;
+
+        for (int k = 0; k < gate->cols; k++)
+            sum += (double)gate->x[i * gate->cols + k];
+        m.x[i] = (float)(sum / gate->cols);
+    }
+    nn_table_write(w, key, &m, e);
+    nn_matrix_free(&m);
+    return e->status;
+}
+
 static base_status write_result(void *data, const ser_utterance *u, const ser_result *r, base_error *e)
 {
     outputs *o = data;
@@ -109,6 +137,9 @@ static base_status write_result(void *data, const ser_utterance *u, const ser_re
             if (nn_table_write(o->posterior[t], u->key, &row, e))
                 return e->status;
         }
+    for (int k = 0; k < 2; k++)
+        if (o->gate[k] && write_gate(o->gate[k], u->key, &r->gate[k], e))
+            return e->status;
     if (!r->log_probs)
         return BASE_OK;
     if (o->log_probs) {

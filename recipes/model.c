@@ -285,6 +285,11 @@ static nn_tensor *read_all(nn_tape *t, const ser_model *m, ser_batch *b, ser_out
     return words;
 }
 
+bool ser_gates_frames(const ser_model *m)
+{
+    return m->fusion && (m->config.fusion.kind == NN_FUSE_TGF || m->config.fusion.kind == NN_FUSE_TGF_GATE);
+}
+
 void ser_forward(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o)
 {
     float dropout = m->config.encoder.final_dropout;

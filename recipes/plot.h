@@ -58,4 +58,8 @@ extern const char *const ser_log_title[SER_LOG_COLUMNS];
 bool ser_plot_has(const ser_train_log *logs, int n, ser_log_column column);
 void ser_plot_curves(FILE *f, const ser_train_log *logs, int n, ser_log_column column);
 
+/* Figure 3 of the paper: how the gates of serin-decode's <dir>/gate_speech.ark and gate_text.ark are spread, a curve for each label
+ * of the table (utt2emo); a drawing of its own. BASE_VALUE: a value outside 0 .. 1; BASE_LIMIT: more than 8 labels. */
+base_status ser_plot_gates(FILE *f, const char *dir, const char *labels_path, base_error *e);
+
 #endif

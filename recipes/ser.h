@@ -395,6 +395,7 @@ typedef struct ser_outputs {
     nn_tensor *features;            /* of convolutions that are trained; NULL: none */
     base_error error;               /* of decoding what is heard; the tape has its own */
 } ser_outputs;
+bool ser_gates_frames(const ser_model *m);     /* the fusion is a temporal one */
 void ser_forward(nn_tape *t, const ser_model *m, ser_batch *b, ser_outputs *o);
 
 /* ---- masked prediction: masked.c --------------------------------------------------------------------------------- */
@@ -466,6 +467,7 @@ typedef struct ser_result {
     const float *log_probs;             /* [frames][vocabulary]; NULL: no CTC */
     int64_t      frames;
     const char  *corrected;             /* NULL: nothing was corrected */
+    nn_matrix    gate[2];               /* of speech, of words: [frames], [pieces][width]; x NULL: the fusion has none */
 } ser_result;
 typedef base_status ser_sink(void *data, const ser_utterance *u, const ser_result *r, base_error *e);
 

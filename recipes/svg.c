@@ -19,7 +19,9 @@ const char ser_svg_style[] =
     "svg .rule{stroke:var(--rule);stroke-width:1}svg .axis{stroke:var(--muted);stroke-width:1}\n"
     "svg .mark{stroke:var(--accent);stroke-width:2}svg .base{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}\n"
     "svg .cell{fill:var(--cell)}svg .dot{fill:var(--accent)}\n"
-    "svg .curve{fill:none;stroke:var(--accent);stroke-width:1.75;stroke-linejoin:round}\n";
+    "svg .curve{fill:none;stroke:var(--accent);stroke-width:1.75;stroke-linejoin:round}\n"
+    "svg .c0{stroke:#d1495b}svg .c1{stroke:#e8a628}svg .c2{stroke:#6c8a9b}svg .c3{stroke:#2563c9}svg .c4{stroke:#1a7f4b}"
+    "svg .c5{stroke:#8e5bb5}svg .c6{stroke:#b5651d}svg .c7{stroke:#3aa6a6}\n";
 
 void ser_escape(FILE *f, const char *text)
 {

@@ -75,6 +75,7 @@ if [ -n "$exp" ]; then
     echo "$0: stage 3: tables"
     local/tables.sh "$dir" > "$dir/tables.txt"
     cat "$dir/tables.txt"
+    utils/figures.sh "$data/all" "$dir"
   fi
   exit 0
 fi

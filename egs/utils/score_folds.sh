@@ -26,6 +26,10 @@ for f in text text_aec utt2emo utt2gender utt2style; do
   sort -m "${decoded[@]/%//decode/$f}" > "$exp/decode/$f"
   keys=$exp/decode/$f
 done
+rm -f "$exp"/decode/gate_*.ark
+for f in gate_speech.ark gate_text.ark; do
+  if [[ -f ${decoded[0]}/decode/$f ]]; then cat "${decoded[@]/%//decode/$f}" > "$exp/decode/$f"; fi
+done
 [[ -n $keys ]] || die "nothing is decoded in ${decoded[0]}/decode"
 utils/subset_data_dir.sh --utt-list "$keys" "$data" "$exp/ref" > /dev/null
 

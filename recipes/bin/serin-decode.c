@@ -4,7 +4,9 @@
 
 static const char usage[] =
     "Writes what a model of serin-train hears: <out-dir>/text (CTC), text_aec (that corrected), utt2emo, utt2gender,\n"
-    "utt2style, and the probabilities of each as tables, emotion.ark and emotion.scp and so on, columns in the order of <exp-dir>/labels.json.\n"
+    "utt2style, and the probabilities of each as tables, emotion.ark and emotion.scp and so on, columns in the order\n"
+    "of <exp-dir>/labels.json. Of a temporal fusion also gate_speech.ark and gate_text.ark, the mean gate of each frame and of each\n"
+    "piece (serin-plot --kind=gates).\n"
     "Usage: serin-decode [options] <exp-dir> <data-dir> <out-dir>\n"
     "e.g.:  serin-decode --beam=8 exp/joint data/test exp/joint/decode_test\n";
 

@@ -72,6 +72,8 @@ tap_ok "a report when the tables that were scored are gone" serin-report gone.ht
 
 tap_ok "a confusion matrix" serin-plot exp/scores.json confusion.svg
 tap_is "a cell for each pair" "$(grep -c 'class="cell"' confusion.svg)" 16
+tap_ok "several, side by side" serin-plot exp/scores.json exp/scores.json exp/scores.json confusions.svg
+tap_is "cells of each" "$(grep -c 'class="cell"' confusions.svg)" 48
 tap_ok "folds" serin-plot --kind=folds --section=text --metric=WER exp/scores.json folds.svg
 tap_is "two folds and all" "$(grep -c 'class="dot"' folds.svg)" 3
 tap_ok "curves" serin-plot --kind=curves exp/1/train.tsv exp/2/train.tsv curves.svg

@@ -40,6 +40,14 @@ done
 tap_ok "the temporal gate" train --input=both --fusion=tgf --train-text=asr --lambda-cl=0.1 train tgf
 tap_ok "decodes" serin-decode --beam=4 tgf test tgf/out
 for table in utt2emo utt2gender utt2style; do tap_least "$table is learnt" "$(accuracy $table tgf/out)" 60; done
+tap_is "a gate of each piece" "$(serin-copy-matrix ark:tgf/out/gate_text.ark ark,t:- 2> /dev/null | grep -c '^ ')" \
+  "$(serin-copy-matrix ark:tgf/out/gate_text.ark ark,t:- 2> /dev/null | grep '^ ' | awk '$1 > 0 && $1 < 1' | wc -l)"
+tap_is "of each sound" "$(wc -l < tgf/out/gate_speech.scp)" 24
+tap_ok "are drawn" serin-plot --kind=gates tgf/out test/utt2emo gates.svg
+tap_is "a curve of each emotion in speech and in text" "$(grep -c '<polyline' gates.svg)" \
+  $((2 * $(cut -d ' ' -f 2 test/utt2emo | sort -u | wc -l)))
+tap_refuses "of a fusion without" "exp-self/out/gate_speech.ark: No such file" bash -c \
+  'serin-decode exp-self test exp-self/out && serin-plot --kind=gates exp-self/out test/utt2emo none.svg'
 tap_ok "one by one" serin-decode --beam=4 --batch-seconds=0.1 tgf test alone
 tap_ok "the same" cmp tgf/out/utt2emo alone/utt2emo
 tap_ok "single sounds" serin-recognize --beam=4 --scp=test/wav.scp tgf
