@@ -1,14 +1,15 @@
 # Sourced by run_experiments.sh --estimate: what experiments will cost on this machine. Each kind of network (speech, text, both)
 # is made at its full size and updated for some seconds with a few utterances; the rest is arithmetic. Second stages count as two
 # thirds of their first, since frozen weights need no gradients of their own. Pre-training and the corrector are not counted.
-# shellcheck shell=bash disable=SC2034,SC2154,SC2317
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154,SC2317
 estimates=$exp/estimate
 processors=$(nproc)
 sum=0
 
-# Speech or text or both: what the experiment reads, or the one it goes on from.
+# Speech, text or both, or adapters for speech: what the experiment reads, or the one it goes on from.
 kind_of() {
   case ${options[$1]} in
+    *--freeze-encoders*) echo adapters ;;
     *--input=text*) echo text ;;
     *--input=both*) echo both ;;
     *--input=speech*) echo speech ;;
@@ -19,17 +20,18 @@ kind_of() {
 # $estimates/KIND: "CPU seconds a second: updates R features F; heard S s, M MiB, P parameters"
 calibrate() {           # experiment, kind
   local conf fold_opts train opts=() c
-  [[ ! -s $estimates/$2 ]] || return 0
-  utils/subset_data_dir.sh "$data" 24 "$estimates/data" > /dev/null
   prepare "$1"
+  c="$(cat $conf) $hubert $bert $train_opts"
+  if [[ -s $estimates/$2 && $(< "$estimates/$2.request") == "$c" ]]; then return 0; fi
+  echo "$c" > "$estimates/$2.request"
+  utils/subset_data_dir.sh "$data" 24 "$estimates/data" > /dev/null
   for c in $conf; do opts+=(--config="$c"); done
   # The corrector reads with a BERT of its own, and is not there yet: its share is left out.
   train=${train//--aec=frozen/} train=${train//--test-text=aec/}
-  if [[ $2 != speech && $train != *--init-bert=* ]]; then
+  if [[ $train == *--input=[bt]* && $train != *--init-bert=* ]]; then
     serin-make-vocab --type=pieces "$data/text" "$estimates/pieces.txt" 2> "$estimates/pieces.log"
     opts+=(--pieces="$estimates/pieces.txt")
   fi
-  # shellcheck disable=SC2086
   OMP_NUM_THREADS=$processors serin-train "${opts[@]}" $train --estimate="$estimate" --accumulate=1 --epochs=1000 --cache-dir= --select=last \
     "$estimates/data" "$estimates/run.$2" > "$estimates/$2.tmp" 2> "$estimates/$2.log" ||
     { tail -n 5 "$estimates/$2.log" >&2; die "experiment $1 cannot be timed, log is in $estimates/$2.log"; }
@@ -38,7 +40,6 @@ calibrate() {           # experiment, kind
 }
 
 # The last of the configurations that says so, or of the options.
-# shellcheck disable=SC2086
 epochs_of() { { cat $1; tr ' ' '\n' <<< "$2" | sed 's/^--//'; } | sed -n 's/^epochs=//p' | tail -n 1; }
 
 declare -A told

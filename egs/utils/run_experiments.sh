@@ -37,6 +37,7 @@ while read -r n a w t o; do
 done < utils/experiments.txt
 
 if [[ -f $conf_dir/aec.conf ]]; then has+=,aec; fi
+if [[ -n $hubert ]]; then has+=,pretrained; fi
 
 # ---- what is asked for, and whether it can be run: all of it is checked before any of it begins
 chosen=()

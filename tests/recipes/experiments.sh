@@ -109,6 +109,10 @@ tap_is "everything" "$(calls)" "$(printf '1 %s;' "decode exp/exp1"{3,5}/{A,B} "t
 sed -i '$s/FOUR/FIVE/' data/all/text
 tap_ok "with other texts" run 1
 tap_is "what hears them" "$(calls)" "1 decode exp/exp01/A;1 decode exp/exp01/B;1 train exp/exp01/A;1 train exp/exp01/B;"
+tap_ok "adapters in published encoders" utils/run_experiments.sh --hubert /weights 19 data/all exp
+tap_is "which stay as they are" "$(cat exp/exp19/A/options)" \
+  "--lambda-gender=0 --lambda-style=0 --input=speech --freeze-encoders=true --adapter-dim=64 --init-model=/weights"
+rm -f calls
 touch fail
 tap_fails "a fold that fails" 'no memory for it' run 3
 tap_ok "is not done" test ! -e exp/exp03/A/done
