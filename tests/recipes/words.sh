@@ -56,6 +56,18 @@ tap_ok "on its own words, concatenated" train --input=both --train-text=asr --ep
 tap_ok "again" train --input=both --train-text=asr --epochs=2 train heard2
 tap_ok "gives the same bytes" cmp heard/model.safetensors heard2/model.safetensors
 
+# Experiment 13 that learns no words and reads the reference is experiment 9.
+options() { awk -v n="$1" '!/^#/ && $1 == n { $1 = $2 = $3 = $4 = ""; print }' "$top/egs/utils/experiments.txt"; }
+# shellcheck disable=SC2046
+{
+  tap_ok "experiment 9" train --lambda-ctc=0 --lambda-gender=0 --lambda-style=0 --epochs=1 $(options 9) train exp9
+  tap_ok "experiment 13 without words of its own" train --lambda-ctc=0 --lambda-gender=0 --lambda-style=0 --epochs=1 $(options 13) \
+    --train-text=ref --test-text=ref train exp13
+}
+tap_ok "is the same to the bit" cmp exp9/model.safetensors exp13/model.safetensors
+for m in exp9 exp13; do tap_ok "$m is decoded" serin-decode $m test $m/out; done
+tap_ok "to the same answers" cmp exp9/out/emotion.ark exp13/out/emotion.ark
+
 # ---- the second stage
 second=(--stage=2 --train-text=asr --init-model=tgf --lambda-ctc=0 --adapter-dim=4 --lora-rank=2)
 tap_ok "a second stage that learns nothing" train "${second[@]}" --rate=0 --decay=0 --average=none --epochs=1 train second

@@ -19,8 +19,16 @@ static tx_wordpiece *make_pieces(void)
     return w;
 }
 
-/* A recogniser with words, whose corrector is the one asked for. */
-static ser_model *make_model(const char *aec, bool learns)
+static void add_labels(ser_names *names, ser_task task, const char *const *label, int n)
+{
+    base_error e = BASE_ERROR_INIT;
+
+    for (int i = 0; i < n; i++)
+        ser_labels_add(&names->task[task], label[i], &e);
+}
+
+/* A recogniser with words, whose corrector is the one asked for; of the second stage it has adapters and all tasks. */
+static ser_model *make_model(const char *aec, bool learns, bool second)
 {
     base_error e = BASE_ERROR_INIT;
     ser_config c = ser_config_defaults();
@@ -32,11 +40,14 @@ static ser_model *make_model(const char *aec, bool learns)
     c.bert_width = 8, c.bert_heads = 2, c.bert_inner = 16, c.bert_layers = 1, c.fusion_heads = 2, c.init = 0.3;
     c.dropout = c.attention_dropout = c.activation_dropout = c.head_dropout = c.bert_dropout = 0;
     c.input = "both", c.aec = aec, c.lambda_aec = learns;
-    ser_labels_add(&names.task[SER_EMOTION], "ang", &e);
-    ser_labels_add(&names.task[SER_EMOTION], "hap", &e);
-    ser_labels_add(&names.task[SER_EMOTION], "sad", &e);
+    add_labels(&names, SER_EMOTION, (const char *[]){ "ang", "hap", "sad" }, 3);
+    if (second) {
+        c.stage = 2, c.fusion = "tgf", c.adapter_dim = 4, c.adapter_place = "attn+ffn", c.lora_rank = 2;
+        add_labels(&names, SER_GENDER, (const char *[]){ "f", "m" }, 2);
+        add_labels(&names, SER_STYLE, (const char *[]){ "impro", "script" }, 2);
+    }
     ck_assert_msg(ser_model_configure(&c, &mc, &e) == BASE_OK, "%s", e.text);
-    m = ser_model_new(&mc, &names, SER_TRAIN_ALL, &e);
+    m = ser_model_new(&mc, &names, second ? SER_TRAIN_ADAPTERS : SER_TRAIN_ALL, &e);
     ck_assert_msg(m != NULL, "%s", e.text);
     nn_params_init(m->params, 3);
     for (int64_t i = 0; i < 7 * 8; i++)     /* what is heard differs from one to the other */
@@ -74,7 +85,7 @@ static nn_tensor *loss_of(nn_tape *t, void *of)
 
 static void open_job(job *j, const char *aec, ser_words words)
 {
-    *j = (job){ .m = make_model(aec, true), .b = { .words = words, .contrast = true, .teach = true } };
+    *j = (job){ .m = make_model(aec, true, false), .b = { .words = words, .contrast = true, .teach = true } };
     j->w = weighting();
     j->w.aec = 0.6;
 }
@@ -116,6 +127,37 @@ START_TEST(gradients_of_all_losses)
 }
 END_TEST
 
+/* Eq. 17: emotion, gender and style (which three utterances lack) by adapters, fusion and heads; what is frozen moves nothing. */
+START_TEST(gradients_of_the_second_stage)
+{
+    nn_tape *t = new_tape();
+    job j = { .m = make_model("frozen", false, true), .b = { .words = SER_CORRECTED, .contrast = true }, .w = weighting() };
+    int trained = 0;
+
+    for (int i = 0; i < nn_params_count(j.m->params); i++) {
+        nn_param *p = nn_params_at(j.m->params, i);
+
+        for (int64_t k = 0; strstr(p->name, "lora") && k < p->count; k++)     /* an up-projection begins at 0, where nothing moves */
+            p->x[k] = (float)(k % 7) / 20 - 0.15f;
+        for (int64_t k = 0; strstr(p->name, "adapter") && k < p->count; k++)
+            p->x[k] = (float)(k % 5) / 10 - 0.2f;
+        trained += strstr(p->name, "adapter") != NULL && p->dx;
+        ck_assert_msg(strncmp(p->name, "lm_head.", 8) || !p->dx, "%s is trained", p->name);
+    }
+    ck_assert_int_gt(trained, 8);
+    j.w.ctc = 0;
+    j.w.lambda[SER_GENDER] = 0.5, j.w.total[SER_GENDER] = 5;
+    j.w.lambda[SER_STYLE] = 0.25, j.w.total[SER_STYLE] = 3;
+    for (int i = 0; i < UTTERANCES; i++)
+        utterances[i].label[SER_STYLE] = i % 2 ? NN_IGNORE : i / 2 % 2;
+    fill_some(&j, 0, UTTERANCES);
+    derivative_check(t, j.m->params, NN_RECORD, loss_of, &j, 2e-3);
+    ck_assert_ptr_nonnull(j.l.contrast);
+    close_job(&j);
+    nn_tape_free(t);
+}
+END_TEST
+
 /* The loss is -log of the product of the probabilities of all words and ends, over their number. */
 START_TEST(the_loss_is_that_of_the_texts)
 {
@@ -143,7 +185,7 @@ END_TEST
 /* A frozen corrector has no gradient, and its own copy of BERT. */
 START_TEST(frozen_means_frozen)
 {
-    ser_model *m = make_model("frozen", false);
+    ser_model *m = make_model("frozen", false, false);
     int own = 0;
 
     for (int i = 0; i < nn_params_count(m->params); i++) {
@@ -240,7 +282,7 @@ static char *greedy(nn_tape *t, const ser_model *m, const ser_reading *heard, in
 
 START_TEST(a_beam_of_one_is_greedy)
 {
-    ser_model *m = make_model("joint", true);
+    ser_model *m = make_model("joint", true, false);
     base_error e = BASE_ERROR_INIT;
     nn_tape *t = new_tape();
     ser_reading heard = { 0 };
@@ -324,6 +366,7 @@ static Suite *suite(void)
 
     invent();
     unit_add(s, gradients_of_all_losses);
+    unit_add(s, gradients_of_the_second_stage);
     unit_add(s, the_loss_is_that_of_the_texts);
     unit_add(s, frozen_means_frozen);
     unit_add(s, contrast_over_batches);
