@@ -9,7 +9,7 @@ corpus_opts=            # more options of local/make_corpus.sh
 folds="1 2"             # of five: all, or numbers, or names
 dev=none                # next: keep a speaker for choosing the model
 nj=                     # folds at once
-pretrain=none           # speech, words or both: encoders that are first pre-trained on the training part of each fold
+pretrain=               # speech, words or both: encoders first pre-trained on each fold's training part [none; with --exp both]
 more_sentences=20000    # generated text that pre-training on words reads besides
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
@@ -34,12 +34,12 @@ corpus_conf="" has="" name=synthetic
 if [ -n "$exp" ]; then
   set=hard
   if $noisy; then set=noisy has=meld name="synthetic, noisy"; fi
-  corpus_conf=conf/$set.conf data=${data:-data/$set} dir=${dir:-exp/$set}
+  corpus_conf=conf/$set.conf pretrain=${pretrain:-both} data=${data:-data/$set} dir=${dir:-exp/$set}
 elif $noisy; then
   echo "$0: --noisy true needs --exp" >&2
   exit 1
 fi
-data=${data:-data} dir=${dir:-exp/joint}
+pretrain=${pretrain:-none} data=${data:-data} dir=${dir:-exp/joint}
 
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then
   echo "$0: stage 0: espeak-ng speaks the corpus, laid out as IEMOCAP is"

@@ -50,7 +50,7 @@ for s in A B; do
   done
 done
 utils/utt2spk_to_spk2utt.pl data/all/utt2spk > data/all/spk2utt
-run() { ./run.sh --stage 2 --folds all --nj 1 --data data --dir exp --exp "$@"; }
+run() { ./run.sh --stage 2 --folds all --nj 1 --pretrain none --data data --dir exp --exp "$@"; }
 calls() { sort calls 2> /dev/null | uniq -c | awk '{ $1 = $1 } 1' | tr '\n' ';'; rm -f calls; }
 
 # ---- the list, against what it is made of
