@@ -304,7 +304,7 @@ char *base_path_join(const char *directory, const char *name)
 
 /* ---- locks ------------------------------------------------------------------------------------------------------- */
 
-/* The file stays when the lock goes: removing it would race with the next to open it. */
+/* base_lock's file stays when the lock goes: who opens it does not look whether it is still the one in the directory. */
 base_status base_lock(const char *path, int *handle, base_error *e)
 {
     char text[32] = "";
@@ -332,6 +332,43 @@ base_status base_lock(const char *path, int *handle, base_error *e)
     }
     *handle = fd;
     return BASE_OK;
+}
+
+static bool same_file(int fd, const char *path)
+{
+    struct stat held, there;
+
+    return fstat(fd, &held) == 0 && stat(path, &there) == 0 && held.st_dev == there.st_dev &&
+           held.st_ino == there.st_ino;
+}
+
+base_status base_lock_wait(const char *path, int *handle, base_error *e)
+{
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), failed;
+
+        *handle = -1;
+        if (fd < 0)
+            return base_fail_errno(e, "%s", path);
+        while ((failed = flock(fd, LOCK_EX)) && errno == EINTR)
+            ;
+        if (!failed && same_file(fd, path)) {
+            *handle = fd;
+            return BASE_OK;
+        }
+        if (failed) {
+            base_status status = base_fail_errno(e, "%s: cannot lock", path);
+            close(fd);
+            return status;
+        }
+        close(fd);      /* who held it has removed it; another may be there by now */
+    }
+}
+
+void base_lock_remove(const char *path, int handle)
+{
+    unlink(path);
+    base_unlock(handle);
 }
 
 void base_unlock(int handle)

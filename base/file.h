@@ -44,5 +44,8 @@ char       *base_path_join(const char *directory, const char *name);
 /* An exclusive lock on `path`, held until the process ends or base_unlock; BASE_BUSY names the holder's pid. */
 base_status base_lock(const char *path, int *handle, base_error *e);
 void        base_unlock(int handle);
+/* The same, but waits for whoever holds it; given back with base_lock_remove, which leaves no file behind. */
+base_status base_lock_wait(const char *path, int *handle, base_error *e);
+void        base_lock_remove(const char *path, int handle);
 
 #endif

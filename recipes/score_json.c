@@ -74,7 +74,7 @@ static bool set_text(json_t *root, const char *key, const char *value)
                : json_object_set_new(root, key, json_string(value)) == 0;
 }
 
-static base_status update(const ser_score_output *o, json_t *section, int argc, char **argv, base_error *e)
+static base_status add_section(const ser_score_output *o, json_t *section, int argc, char **argv, base_error *e)
 {
     json_t *root = base_exists(o->json) ? ser_scores_read(o->json, e) : json_pack("{s:i}", "serin_scores", SCHEMA);
     base_status status;
@@ -88,6 +88,24 @@ static base_status update(const ser_score_output *o, json_t *section, int argc, 
     else
         status = base_fail(e, BASE_FORMAT, "%s: a name or the command is not UTF-8", o->json);
     json_decref(root);
+    return status;
+}
+
+/* Two scorers of one experiment may end at once: what the file holds is read and written under a lock. */
+static base_status update(const ser_score_output *o, json_t *section, int argc, char **argv, base_error *e)
+{
+    char *lock;
+    int handle;
+    base_status status;
+
+    if (asprintf(&lock, "%s.lock", o->json) < 0)
+        return base_fail(e, BASE_NO_MEMORY, "no memory for a path");
+    status = base_lock_wait(lock, &handle, e);
+    if (status == BASE_OK) {
+        status = add_section(o, section, argc, argv, e);
+        base_lock_remove(lock, handle);
+    }
+    free(lock);
     return status;
 }
 

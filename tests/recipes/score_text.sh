@@ -60,6 +60,13 @@ tap_has "no difference" .out "WER +0.00 [ +0.00, +0.00 ] p 1.000"
 tap_ok "compared with the truth" serin-score-text --versus=ref ref hyp
 tap_has "the whole difference" .out "WER +50.00 ["
 
+# ---- many scorers at once: none loses what another wrote
+mkdir many
+for i in {1..24}; do serin-score-text --bootstrap=100 --json=many/scores.json --section=part$i ref hyp &> many.out & done
+wait
+tap_is "24 sections written at once are all there" "$(grep -c '"part[0-9]*": {' many/scores.json)" 24
+tap_is "and nothing else" "$(ls many)" scores.json
+
 cp scores.json before
 printf 'u1 A\nu1 B\n' >twice
 tap_refuses "a key twice" 'twice:2: key "u1" appears twice (first on line 1)' serin-score-text --json=scores.json twice hyp

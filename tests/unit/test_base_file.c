@@ -360,6 +360,22 @@ START_TEST(a_lock_keeps_others_out)
 }
 END_TEST
 
+START_TEST(a_lock_that_was_waited_for_leaves_no_file)
+{
+    base_error e = BASE_ERROR_INIT;
+    const char *path = files_path("waited");
+    int first, second;
+
+    ck_assert_int_eq(base_lock_wait(path, &first, &e), BASE_OK);
+    ck_assert_int_eq(base_lock(path, &second, &e), BASE_BUSY);
+    base_lock_remove(path, first);
+    ck_assert(!base_exists(path));
+    e.status = BASE_OK;
+    ck_assert_int_eq(base_lock_wait(files_path("absent/lock"), &first, &e), BASE_MISSING);
+    ck_assert_int_eq(first, -1);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("base/file");
@@ -379,6 +395,7 @@ static Suite *suite(void)
     files_add(s, makes_directories);
     files_add(s, joins_paths);
     files_add(s, a_lock_keeps_others_out);
+    files_add(s, a_lock_that_was_waited_for_leaves_no_file);
     return s;
 }
 
