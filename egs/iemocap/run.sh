@@ -13,11 +13,13 @@ text_norm=upper
 folds=all               # or numbers
 dev=                    # as utils/train_folds.sh has it [conf/dev_session.txt or conf/dev_talker.txt]
 nj=                     # folds at once
+seeds=1                 # say "1 2 3": their spread is in the tables
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 estimate=10             # seconds to time each kind of network before it is trained; 0: no prediction
 help_message="Usage: ./run.sh --iemocap DIR [--exp '1 2 13-15'] [--cv session|talker] [--hubert DIR --bert DIR]
-  [--stage N] [--stop-stage N] [--folds all|1,2] [--dev none|next|FILE] [--nj N] [--train-opts '...'] [--decode-opts '...']
+  [--stage N] [--stop-stage N] [--folds all|1,2] [--dev none|next|FILE] [--nj N] [--seeds '1 2 3']
+  [--train-opts '...'] [--decode-opts '...']
   [--text-norm upper|none] [--counts FILE|''] [--estimate SECONDS]
 Stages: 0 looks at the corpus, 1 prepares it, 2 predicts the cost, 3 trains, decodes and scores, 4 prints the paper's tables,
 5 writes RESULTS.md. --stop-stage 2 tells the cost and trains nothing."
@@ -45,7 +47,8 @@ else
 fi
 data=data/$cv dir=exp/$kind-$cv
 experiments() {
-  utils/run_experiments.sh --folds "$folds" --dev "${dev:-conf/dev_$cv.txt}" --nj "$nj" --train-opts "$train_opts" \
+  utils/run_experiments.sh --folds "$folds" --dev "${dev:-conf/dev_$cv.txt}" --nj "$nj" --seeds "$seeds" \
+    --train-opts "$train_opts" \
     --decode-opts "$decode_opts" --corpus "IEMOCAP, by $cv" --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" \
     --clean true "$@" "$exp" "$data" "$dir"
 }
@@ -76,8 +79,7 @@ fi
 
 if [ "$stage" -le 4 ] && [ "$stop_stage" -ge 4 ]; then
   echo "$0: stage 4: tables"
-  utils/paper_tables.pl 1,2,3,4,5,6 "$dir" > "$dir/tables.txt"
-  cat "$dir/tables.txt"
+  utils/paper_tables.sh 1,2,3,4,5,6 "$dir"
 fi
 
 if [ "$stage" -le 5 ] && [ "$stop_stage" -ge 5 ]; then

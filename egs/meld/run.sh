@@ -10,11 +10,12 @@ hubert=                 # folder of HuBERT's weights (large)
 bert=                   # of BERT's (base, uncased)
 counts=conf/full_release.counts     # what must be found; "": anything
 nj=                     # jobs that extract sound
+seeds=1                 # say "1 2 3": their spread is in the tables
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 estimate=10             # seconds to time each kind of network before it is trained; 0: no prediction
 help_message="Usage: ./run.sh --meld DIR|MELD.Raw.tar.gz [--exp '30 32-34'] [--hubert DIR --bert DIR] [--stage N] [--stop-stage N]
-  [--nj N] [--train-opts '...'] [--decode-opts '...'] [--counts FILE|''] [--estimate SECONDS]
+  [--nj N] [--seeds '1 2 3'] [--train-opts '...'] [--decode-opts '...'] [--counts FILE|''] [--estimate SECONDS]
 Stages: 0 unpacks what is packed (into corpus/) and makes the tables, 1 extracts the sound (ffmpeg), 2 predicts the cost, 3 trains,
 decodes and scores, 4 prints the paper's tables, 5 writes RESULTS.md."
 from=$PWD
@@ -42,8 +43,8 @@ sound=true
 if [[ ${exp//[, ]/} =~ ^(0?32)+$ ]]; then sound=false; fi
 data=data/all dir=exp/$kind
 experiments() {
-  utils/run_experiments.sh --folds test --dev dev --train-opts "$train_opts" --decode-opts "$decode_opts" --corpus "MELD" \
-    --has meld --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" --clean true "$@" "$exp" "$data" "$dir"
+  utils/run_experiments.sh --folds test --dev dev --seeds "$seeds" --train-opts "$train_opts" --decode-opts "$decode_opts" \
+    --corpus "MELD" --has meld --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" --clean true "$@" "$exp" "$data" "$dir"
 }
 
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then
@@ -73,8 +74,7 @@ fi
 
 if [ "$stage" -le 4 ] && [ "$stop_stage" -ge 4 ]; then
   echo "$0: stage 4: tables"
-  utils/paper_tables.pl 7,8 "$dir" > "$dir/tables.txt"
-  cat "$dir/tables.txt"
+  utils/paper_tables.sh 7,8 "$dir"
 fi
 
 if [ "$stage" -le 5 ] && [ "$stop_stage" -ge 5 ]; then

@@ -11,6 +11,7 @@ dev=none                # next: keep a speaker for choosing the model
 nj=                     # folds at once
 pretrain=               # speech, words or both: encoders first pre-trained on each fold's training part [none; with --exp both]
 more_sentences=20000    # generated text that pre-training on words reads besides
+seeds=1                 # of experiments, say "1 2 3": their spread is in the tables
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 exp=                    # experiments of the paper, say "1 2 13-15"; utils/experiments.txt has their parts
@@ -19,7 +20,7 @@ data=                   # where corpus and data directory are made [data; with -
 dir=                    # where models and scores go [exp/joint; with --exp exp/hard or exp/noisy]
 help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts N] [--corpus-opts '...']
   [--folds 1,2|all|Ses01,Ses04] [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--data DIR]
-  [--dir DIR] [--exp '1 2 13-15'] [--noisy true]
+  [--dir DIR] [--exp '1 2 13-15'] [--noisy true] [--seeds '1 2 3']
   [--pretrain none|speech|words|both] [--more-sentences 20000]"
 cd "$(dirname "$0")"
 # shellcheck source=egs/mini/cmd.sh
@@ -67,14 +68,13 @@ fi
 if [ -n "$exp" ]; then
   if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
     echo "$0: stage 2: experiments $exp"
-    utils/run_experiments.sh --folds "$folds" --dev "$dev" --nj "$nj" --train-opts "$train_opts" \
+    utils/run_experiments.sh --folds "$folds" --dev "$dev" --nj "$nj" --seeds "$seeds" --train-opts "$train_opts" \
       --pretrain "$pretrain" --more-text "$more_text" \
       --decode-opts "$decode_opts" --has "$has" --corpus "$name" "$exp" "$data/all" "$dir"
   fi
   if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then
     echo "$0: stage 3: tables"
-    local/tables.sh "$dir" > "$dir/tables.txt"
-    cat "$dir/tables.txt"
+    local/tables.sh "$dir"
     utils/figures.sh "$data/all" "$dir"
   fi
   exit 0

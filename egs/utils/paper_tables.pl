@@ -1,7 +1,8 @@
 #!/usr/bin/env perl
 # Prints tables in the layout of the paper: each measure of <exp-dir>/expNN/scores.json with its 95 % interval, and the
-# paper's figure behind it; "-" where there is none. Below stand what was scored and what always answering the most frequent
-# label would get. Needs nothing but Perl's base package, so it reads JSON itself.
+# paper's figure behind it; "-" where there is none. The last row is what always answering the most frequent label would get.
+# Then means and deviations: over folds, and over seeds where <exp-dir>/seedN/expNN is there. Below stands what was scored.
+# Needs nothing but Perl's base package, so it reads JSON itself.
 use strict;
 use warnings;
 
@@ -13,6 +14,7 @@ my ($tables, $exp) = @ARGV == 2 ? @ARGV : die $usage;
 my @title;      # of the tables asked for
 my %rows;       # by title
 my %scored;     # experiments by what was scored
+my @spread;     # rows of means and deviations
 
 sub fail { print STDERR "$0: $_[0]\n"; exit 1 }
 
@@ -61,7 +63,7 @@ sub cell {              # scores, measure, the paper's figure
     my ($section, $member) = split m{/}, $measure{$name} // fail("$layout: \"$name\" is no measure");
     $section = 'corrected' if $section eq 'text' && $scores->{corrected};
     my $m = $scores->{$section}{pooled}{$member};
-    my $ours = $m ? sprintf '%.2f [%.2f, %.2f]', @{$m}{qw(value low high)} : '-';
+    my $ours = defined $m->{value} ? sprintf '%.2f [%.2f, %.2f]', @{$m}{qw(value low high)} : '-';
     return $ours eq '-' && $paper eq '-' ? '-' : "$ours / $paper";
 }
 
@@ -74,12 +76,54 @@ sub note {              # experiment, scores: what was scored, in one line
         @{$majority}{qw(UA WA WF1)}} }, $n + 0;
 }
 
-my %known;              # experiments that were told
+# Means and deviations, each "mean ± sd": of the folds as scores.json has them, and of the seeds' pooled values.
+my @measures = qw(UA WA F1 WER gender style);
+sub add_spread {        # experiment, scores of each seed
+    my ($n, @scores) = @_;
+    my ($folds, @of_folds, @of_seeds) = 0;
+    for my $name (@measures) {
+        my ($section, $member) = split m{/}, $measure{$name};
+        my $s = $scores[0]{$section}{spread}{$member};
+        $folds = $s->{n} if $s && $s->{n} > $folds;
+        push @of_folds, $s && $s->{n} > 1 ? sprintf '%.2f ± %.2f', @{$s}{qw(mean sd)} : '-';
+        my @value = map { $_->{$section}{pooled}{$member}{value} // () } @scores;
+        my ($mean, $square) = (0, 0);
+        $mean += $_ / @value for @value;
+        $square += ($_ - $mean) ** 2 for @value;
+        push @of_seeds, @value > 1 ? sprintf '%.2f ± %.2f', $mean, sqrt($square / (@value - 1)) : '-';
+    }
+    push @spread, [$n, "$folds folds", @of_folds] if $folds > 1;
+    push @spread, [$n, @scores . ' seeds', @of_seeds] if @scores > 1;
+}
+
+# What always answering the most frequent label would get, from the first experiments of a table that tell it.
+sub majority_row {      # names of measures, scores
+    my ($names, @scores) = @_;
+    my ($label) = map { $_->{emotion}{majority}{label} // () } @scores or return;
+    my @values = map {
+        my ($section, $member) = split m{/}, $measure{$_};
+        my ($value) = map { $_->{$section}{majority}{$member} // () } @scores;
+        defined $value ? sprintf '%.2f', $value : '-';
+    } @$names;
+    return ['', "always $label", @values];
+}
+
+my %scores;             # by experiment, of each seed; <exp-dir> itself has seed 1
+sub scores_of {         # experiment
+    my $n = shift;
+    return $scores{$n} if $scores{$n};
+    my $id = sprintf '%02d', $n;
+    my @all = map { read_scores($_) // () } "$exp/exp$id/scores.json", sort glob "\"$exp/seed*/exp$id/scores.json\"";
+    if (@all) {
+        note($id, $all[0]);
+        add_spread($n, @all);
+    }
+    return $scores{$n} = \@all;
+}
+
 sub row {               # experiment, parts, names of measures, the paper's figures
     my ($n, $parts, $names, $paper) = @_;
-    my $id = sprintf '%02d', $n;
-    my $scores = read_scores("$exp/exp$id/scores.json");
-    note($id, $scores) if $scores && !$known{$n}++;
+    my $scores = scores_of($n)->[0];
     return [$n, $parts, map { cell($scores, $names->[$_], $paper->[$_]) } 0 .. $#$names];
 }
 
@@ -102,18 +146,30 @@ while (<$in>) {
 }
 fail("no table is among \"$tables\"; there are 1 to 8") unless @title;
 
-# ---- printing ----------------------------------------------------------------------------------------------------------
 for my $t (@title) {
+    my ($head, @rest) = @{ $rows{$t} };
+    push @{ $rows{$t} }, majority_row([@{$head}[2 .. $#$head]], map { @{ scores_of($_->[0]) } } @rest) // ();
+}
+
+# ---- printing ----------------------------------------------------------------------------------------------------------
+sub width { my $t = shift; return length($t) - ($t =~ tr/\xc2//) }     # "±" is two bytes
+
+sub print_table {       # title, rows
+    my ($t, @rows) = @_;
     my @width;
-    for my $r (@{ $rows{$t} }) {
-        for (0 .. $#$r) { $width[$_] = length $r->[$_] if length $r->[$_] > ($width[$_] // 0) }
+    for my $r (@rows) {
+        for (0 .. $#$r) { $width[$_] = width($r->[$_]) if width($r->[$_]) > ($width[$_] // 0) }
     }
     print "$t\n\n";
-    for my $r (@{ $rows{$t} }) {
-        print '| ', join(' | ', map { sprintf '%-*s', $width[$_], $r->[$_] } 0 .. $#$r), " |\n";
-        print '|', join('|', map { '-' x ($_ + 2) } @width), "|\n" if $r == $rows{$t}[0];
+    for my $r (@rows) {
+        print '| ', join(' | ', map { $r->[$_] . ' ' x ($width[$_] - width($r->[$_])) } 0 .. $#$r), " |\n";
+        print '|', join('|', map { '-' x ($_ + 2) } @width), "|\n" if $r == $rows[0];
     }
     print "\n";
 }
+
+print_table($_, @{ $rows{$_} }) for @title;
+print_table('Mean and standard deviation', ['exp', 'over', @measures], @spread) if @spread;
 print "Ours [95 % interval] / the paper's, in percent.\n";
-print "Experiment", @{ $scored{$_} } > 1 ? 's' : '', " @{ $scored{$_} }, $_.\n" for sort { $scored{$a}[0] <=> $scored{$b}[0] } keys %scored;
+print "Experiment", @{ $scored{$_} } > 1 ? 's' : '', " @{ $scored{$_} }, $_.\n"
+    for sort { $scored{$a}[0] <=> $scored{$b}[0] } keys %scored;

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Trains and scores experiments of the paper, each in <exp-dir>/expNN, those they go on from before them. Started again, it
-# does what is missing. experiments.txt says which parts each has; train.conf, exp.conf and, for second stages, stage2.conf
-# of --conf-dir say what this corpus makes of them.
+# Trains and scores experiments of the paper, each in <exp-dir>/expNN (with another seed than 1 in <exp-dir>/seedN/expNN), those
+# they go on from before them. Started again, it does what is missing. experiments.txt says which parts each has; train.conf,
+# exp.conf and, for second stages, stage2.conf of --conf-dir say what this corpus makes of them.
 folds=all               # these, to more_text, as train_folds.sh has them
 dev=none
 nj=
+seeds=1                 # of the weights and of training, say "1 2 3"; pre-training is done once
 train_opts=
 decode_opts=
 clean=false
@@ -18,7 +19,7 @@ corpus=                 # its name, for the tables
 has=                    # what of the column "needs" of experiments.txt is there, say "meld,pretrained"
 help_message='Usage: utils/run_experiments.sh [options] "<experiments>" <data-dir> <exp-dir>
 e.g.:  utils/run_experiments.sh --folds 1,2 "1 2 13-15 17" data/all exp
-Options: --folds all|1,2 --dev none|next --nj N --train-opts "" --decode-opts "" --corpus NAME --has ""
+Options: --folds all|1,2 --dev none|next --nj N --seeds "1 2 3" --train-opts "" --decode-opts "" --corpus NAME --has ""
   --conf-dir conf --hubert DIR --bert DIR --estimate SECONDS --clean true|false
   --pretrain none|speech|words|both --more-text FILE'
 # shellcheck source=egs/utils/parse_options.sh
@@ -49,6 +50,7 @@ for word in ${asked//,/ }; do
   done
 done
 [[ ${#chosen[@]} -gt 0 ]] || die "no experiment is asked for"
+[[ $seeds =~ ^[1-9][0-9]*([\ ,]+[1-9][0-9]*)*$ ]] || die "--seeds are numbers from 1, found \"$seeds\""
 
 declare -A meaning=(
   [aec]="$conf_dir/aec.conf, the settings of the corrector"
@@ -135,12 +137,21 @@ run() {                 # experiment
   utils/score_folds.sh --corpus "$corpus" "$data" "$exp/$name"
 }
 
+run_seed() {            # seed: into the folder that is its own
+  local n exp=$exp train_opts=$train_opts
+  finished=()
+  if (($1 > 1)); then exp+=/seed$1 train_opts+=" --seed=$1"; fi
+  mkdir -p "$exp"
+  for n in "${chosen[@]}"; do run "$n"; done
+}
+
 mkdir -p "$exp"
 if ((estimate > 0)); then
   # shellcheck source=egs/utils/estimate.sh
   . utils/estimate.sh
   for n in "${chosen[@]}"; do tell_cost "$n"; done
+  sum=$(awk -v sum="$sum" -v n="$(wc -w <<< "${seeds//,/ }")" 'BEGIN { if (n > 1) print n " seeds" > "/dev/stderr"; print n * sum }')
   tell_sum
   exit
 fi
-for n in "${chosen[@]}"; do run "$n"; done
+for seed in ${seeds//,/ }; do run_seed "$seed"; done

@@ -36,7 +36,7 @@ for list in problems unlabelled; do
   echo
 done
 
-if utils/paper_tables.pl "$tables" "$exp" > "$exp/tables.txt" 2> /dev/null; then
+if utils/paper_tables.sh "$tables" "$exp" > /dev/null 2>&1; then
   echo "## The paper's tables"
   echo
   cat "$exp/tables.txt"

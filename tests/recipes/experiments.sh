@@ -106,6 +106,12 @@ tap_ok "when something is missing" run "1 15"
 tap_is "it is made" "$(calls)" "1 decode exp/exp13/A;1 train exp/exp13/A;"
 tap_ok "with another seed" run 15 --train-opts --seed=2
 tap_is "everything" "$(calls)" "$(printf '1 %s;' "decode exp/exp1"{3,5}/{A,B} "train exp/exp1"{3,5}/{A,B})"
+tap_ok "two seeds" run 15 --seeds "1, 2" --train-opts --seed=2
+tap_is "the second in a folder of its own" "$(calls)" \
+  "$(printf '1 %s;' "decode exp/seed2/exp1"{3,5}/{A,B} "train exp/seed2/exp1"{3,5}/{A,B})"
+tap_is "from the first stage with that seed" "$(cat exp/seed2/exp15/B/options)" \
+  "--stage=2 --init-model=exp/seed2/exp13/B --lambda-ctc=0 --seed=2 --seed=2"
+tap_fails "a seed that is none" '--seeds are numbers from 1, found "1 x"' run 1 --seeds "1 x"
 sed -i '$s/FOUR/FIVE/' data/all/text
 tap_ok "with other texts" run 1
 tap_is "what hears them" "$(calls)" "1 decode exp/exp01/A;1 decode exp/exp01/B;1 train exp/exp01/A;1 train exp/exp01/B;"
@@ -116,6 +122,25 @@ rm -f calls
 touch fail
 tap_fails "a fold that fails" 'no memory for it' run 3
 tap_ok "is not done" test ! -e exp/exp03/A/done
+
+# ---- comparisons, of what the stand-ins answered: all right but a word of each text; then one of them errs
+sed -i '2s/ang/sad/; 2t; 2s/sad/ang/' exp/exp13/decode/utt2emo
+tap_ok "is 15 better than 13?" utils/compare_experiments.sh "1<2 13<15" exp
+serin-score-labels --versus=exp/exp13/decode/utt2emo exp/exp15/ref/utt2emo exp/exp15/decode/utt2emo 2> said |
+  sed -nE '/^versus/,$s/^(UA|WA|WF1) +([^ ]+) \[ ([^ ]+) ([^ ]+) \] p ([^ ]+)$/| \2 [\3 \4] p \5/p' | paste -s -d ' ' > expected
+tap_is "the scorer's answer, where both were scored" "$(grep '^| 13<15 ' "$tap_dir/.out" | tr -s ' ')" \
+  "| 13<15 | 12 $(cat expected) | - |"
+tap_has "it is something" expected "+8.33 [+0.00"
+tap_is "and for each seed" "$(grep -c '^| 13<15' "$tap_dir/.out")$(grep -c '^| 13<15, seed 2 ' "$tap_dir/.out")" 21
+tap_ok "words, where only one has them" utils/compare_experiments.sh "1<2" exp
+tap_has "are not compared" "$tap_dir/.out" " | -   |"
+sed -i 2d exp/exp13/ref/utt2emo
+tap_ok "other utterances" utils/compare_experiments.sh "13<15" exp
+tap_has "cannot be compared" "$tap_dir/.out" "Not compared: 13<15, which"
+cp exp/exp13/ref/utt2emo exp/exp15/ref/utt2emo
+tap_fails "an answer too many" '"A-11" is not in' utils/compare_experiments.sh "13<15" exp
+tap_fails "what is no pair" '"13>15" is no pair: write 1<2' utils/compare_experiments.sh "13>15" exp
+tap_is "nothing to compare, nothing said" "$(utils/compare_experiments.sh "3<4" exp 2>&1)" ""
 
 # ---- the corrector
 rm fail calls
@@ -146,17 +171,30 @@ cat > exp/exp02/scores.json <<'END'
       "WA": { "value": 87, "low": 81, "high": 94 } }, "folds": [ { "name": "A" }, { "name": "B" } ] },
   "text": { "pooled": { "WER": { "value": 12.5, "low": 10.25, "high": 15 } } } }
 END
+mkdir -p exp/seed{2,10}/exp02
+sed 's/88.125/84.125/' exp/exp02/scores.json > exp/seed2/exp02/scores.json
+sed 's/88.125/80.125/' exp/exp02/scores.json > exp/seed10/exp02/scores.json
+sed -i 's/ "folds"/ "spread": { "UA": { "mean": 88.5, "sd": 1.25, "n": 2 } }, &/' exp/exp02/scores.json
 sed 's/"utterances": 40/"utterances": 41/; s/88.125/90/' exp/exp02/scores.json > exp/exp14/scores.json
 tap_ok "tables" local/tables.sh exp
-cells() { grep "^| $1 " "$tap_dir/.out" | sed 's/ *| */|/g'; }
+cells() { sed '/^Mean/,$d' "$tap_dir/.out" | grep "^| $1 " | sed 's/ *| */|/g'; }
 tap_is "an experiment that was run" "$(cells 2)" \
   "|2|SER, ASR|88.12 [80.00, 95.00] / 75.28|87.00 [81.00, 94.00] / 75.13|12.50 [10.25, 15.00] / 13.57|-|-|"
 tap_is "one of another table" "$(cells 14)" \
   "|14|TGF|90.00 [80.00, 95.00] / 79.62|87.00 [81.00, 94.00] / 79.50|12.50 [10.25, 15.00] / 13.90|"
 tap_is "one that was not" "$(cells 4)" "|4|SER, ASR, gender, style|- / 77.02|- / 76.79|- / 13.75|- / 99.14|- / 87.45|"
+tap_is "the majority of each table" "$(cells '  ' | grep -c '^||always hap|25.00|30.50|')" 2
+tap_is "over folds and seeds" "$(sed -n '/^Mean/,/^Ours/p' "$tap_dir/.out" | grep '^| 2 ' | sed 's/ *| */|/g' | tr '\n' ' ')" \
+  "|2|2 folds|88.50 ± 1.25|-|-|-|-|-| |2|3 seeds|84.12 ± 4.00|87.00 ± 0.00|-|12.50 ± 0.00|-|-| "
+tap_is "kept" "$(cat exp/tables.txt)" "$(cat "$tap_dir/.out")"
 tap_is "six of them" "$(grep -c '^Table [1-6]' "$tap_dir/.out")" 6
 tap_has "the majority" "$tap_dir/.out" 'Experiment 2, a "made" one: 40 utterances of A B; always hap: UA 25.00, WA 30.50, F1 14.00.'
 tap_has "of each set of utterances" "$tap_dir/.out" 'Experiment 14, a "made" one: 41 utterances'
+mkdir -p noisy/exp37
+cp exp/exp02/scores.json noisy/exp37
+tap_ok "MELD's alone" local/tables.sh noisy
+tap_is "where these were run" "$(grep -o '^Table [0-9]' "$tap_dir/.out" | tr '\n' ' ')" "Table 7 Table 8 "
+tap_is "with the majority" "$(cells '  ')" "||always hap|30.50|14.00|-|"
 tap_is "MELD's when asked for" "$(utils/paper_tables.pl 8 exp | grep '^| 37')" "| 37  | AEC, CL     | - / 53.35 | - / 51.02 | - / 30.16 |"
 tap_fails "a table that is none" 'no table is among "9"' utils/paper_tables.pl 9 exp
 echo '{ "serin_scores": 2 }' > exp/exp02/scores.json

@@ -62,7 +62,7 @@ tap_has "the whole difference" .out "WER +50.00 ["
 
 # ---- many scorers at once: none loses what another wrote
 mkdir many
-for i in {1..24}; do serin-score-text --bootstrap=100 --json=many/scores.json --section=part$i ref hyp &> many.out & done
+for i in {1..24}; do serin-score-text --bootstrap=100 --json=many/scores.json --section="part$i" ref hyp &> many.out & done
 wait
 tap_is "24 sections written at once are all there" "$(grep -c '"part[0-9]*": {' many/scores.json)" 24
 tap_is "and nothing else" "$(ls many)" scores.json
