@@ -5,7 +5,7 @@
 folds=all               # these, to more_text, as train_folds.sh has them
 dev=none
 nj=
-seeds=1                 # of the weights and of training, say "1 2 3"; pre-training is done once
+seeds=1                 # of the weights and of training, say "1 2 3"; pre-training is done once, the corrector made with each
 train_opts=
 decode_opts=
 clean=false
@@ -150,7 +150,8 @@ if ((estimate > 0)); then
   # shellcheck source=egs/utils/estimate.sh
   . utils/estimate.sh
   for n in "${chosen[@]}"; do tell_cost "$n"; done
-  sum=$(awk -v sum="$sum" -v n="$(wc -w <<< "${seeds//,/ }")" 'BEGIN { if (n > 1) print n " seeds" > "/dev/stderr"; print n * sum }')
+  if [[ $seeds == *[,\ ]* ]]; then echo "for each of the seeds $seeds, which are counted in what follows"; fi
+  sum=$(awk -v sum="$sum" -v n="$(wc -w <<< "${seeds//,/ }")" 'BEGIN { print n * sum }')
   tell_sum
   exit
 fi

@@ -141,6 +141,7 @@ cp exp/exp13/ref/utt2emo exp/exp15/ref/utt2emo
 tap_fails "an answer too many" '"A-11" is not in' utils/compare_experiments.sh "13<15" exp
 tap_fails "what is no pair" '"13>15" is no pair: write 1<2' utils/compare_experiments.sh "13>15" exp
 tap_is "nothing to compare, nothing said" "$(utils/compare_experiments.sh "3<4" exp 2>&1)" ""
+rm -r exp/exp13 exp/exp15
 
 # ---- the corrector
 rm fail calls
