@@ -135,7 +135,7 @@ START_TEST(gradients_of_the_second_stage)
     int trained = 0;
 
     for (int i = 0; i < nn_params_count(j.m->params); i++) {
-        nn_param *p = nn_params_at(j.m->params, i);
+        const nn_param *p = nn_params_at(j.m->params, i);
 
         for (int64_t k = 0; strstr(p->name, "lora") && k < p->count; k++)     /* an up-projection begins at 0, where nothing moves */
             p->x[k] = (float)(k % 7) / 20 - 0.15f;
