@@ -48,17 +48,22 @@ base_status ser_report_rows(const ser_experiment *x, ser_row **rows, int *n, bas
 void        ser_report_columns(const ser_experiment *x, int n, bool shown[SER_REPORT_COLUMNS]);
 base_status ser_report_print(const ser_experiment *x, int n, FILE *f, base_error *e);
 
-/* ---- the page: report_page.c, report_examples.c, report_style.c ------------------------------------------------ */
+/* ---- the page: report_page.c, report_examples.c, report_summary.c, report_style.c ------------------------------ */
 
 typedef struct ser_report_options {
     const char *title;              /* "": made of the corpus */
     int         examples;           /* utterances shown of each experiment */
+    const char *tables;             /* a text that egs/utils/paper_tables.sh wrote, to be the page instead; "": none */
+    const char *out;                /* path of the page, for links from it */
 } ser_report_options;
-#define SER_REPORT_DEFAULTS { "", 12 }
+#define SER_REPORT_DEFAULTS { "", 12, "", "" }
 
 base_status ser_report_page(const ser_experiment *x, int n, const ser_report_options *o, FILE *f, base_error *e);
 /* A list of utterances with what was recognised, right and wrong; nothing where the tables that were scored are gone. */
 void        ser_report_examples(const ser_experiment *x, int most, FILE *f);
+/* What stands on the page with o->tables: these, the figures 2 and 3 beside them, and a matrix of each experiment with a
+ * link to its own page. BASE_MISSING and others: the text cannot be read. */
+base_status ser_report_summary(const ser_experiment *x, int n, const ser_report_options *o, FILE *f, base_error *e);
 extern const char ser_report_style[];
 
 #endif

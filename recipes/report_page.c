@@ -379,9 +379,11 @@ base_status ser_report_page(const ser_experiment *x, int n, const ser_report_opt
         snprintf(title, sizeof(title), "Speech emotion recognition%s%s", *corpus ? ": " : "", corpus);
     write_head(f, title);
     write_lead(f, x, n);
-    if (n > 1)
+    if (*o->tables)
+        ser_report_summary(x, n, o, f, e);
+    else if (n > 1)
         write_table(f, x, n, false, e);
-    for (int i = 0; i < n && e->status == BASE_OK; i++)
+    for (int i = 0; !*o->tables && i < n && e->status == BASE_OK; i++)
         write_experiment(f, &x[i], i, n, o, e);
     write_environment(f);
     fputs("</main>\n</body>\n</html>\n", f);

@@ -31,10 +31,13 @@ const char ser_report_style[] =
     "th{padding-top:1rem;font-weight:650;font-size:1rem}\n"
     ".bar{display:block;height:.35rem;border-radius:.2rem;background:var(--accent);margin-top:.25rem;margin-left:auto;"
     "min-width:1px}\n"
+    ".results .words{text-align:left}td b{font-weight:650}\n"
+    ".range svg{display:block;width:100%;min-width:4rem;height:auto;margin-top:.2rem}\n"
     /* figures */
     ".figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,19rem),1fr));gap:1.25rem "
     "2rem;align-items:start;margin:1rem 0}\n"
     "figure{margin:0;max-width:30rem}figure svg{display:block;width:100%;height:auto}figcaption{margin-bottom:.35rem}\n"
+    "figure.wide{max-width:none}\n"
     /* examples */
     ".examples{list-style:none;margin:0;padding:0;display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,"
     "28rem),1fr));gap:.6rem}\n"

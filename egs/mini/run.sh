@@ -74,8 +74,8 @@ if [ -n "$exp" ]; then
   fi
   if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then
     echo "$0: stage 3: tables"
-    local/tables.sh "$dir"
     utils/figures.sh "$data/all" "$dir"
+    local/tables.sh "$dir"
   fi
   exit 0
 fi

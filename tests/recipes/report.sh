@@ -67,6 +67,44 @@ tap_is "names from outside are text" "$(grep -c '<b>name\|utt117<b>\|<SCRIPT' re
 tap_ok "several experiments" serin-report --title='T & T' --examples=0 several.html exp exp/scores.json
 tap_has "the title" several.html "<title>T &amp; T</title>"
 tap_is "no examples when none are asked for" "$(grep -c Examples several.html)" 0
+# ---- a page of tables ---------------------------------------------------------------------------------------------------
+mkdir -p set
+cp -r exp set/exp02
+cp report.html set/exp02/report.html
+cat > set/tables.txt <<'END'
+Table 1: "made" <up>
+
+| exp | parts      | UA                           | WER       |
+|-----|------------|------------------------------|-----------|
+| 2   | SER, <ASR> | 88.12 [80.00, 95.00] / 75.28 | - / 13.57 |
+| 4   | SER        | - / 77.02                    | -         |
+|     | always hap | 25.00                        | -         |
+
+Differences
+
+| pair | utterances | UA                            | WER                           |
+|------|------------|-------------------------------|-------------------------------|
+| 1<2  | 80         | +5.12 [+2.00, +8.00] p <0.001 | -1.00 [-16.00, +3.00] p 0.160 |
+
+A note & no more.
+END
+tap_ok "a page of tables" serin-report --tables=set/tables.txt set/all.html set/exp02 exp
+tap_has "its heading" set/all.html '<h2>Table 1: &quot;made&quot; &lt;up&gt;</h2>'
+tap_has "ours with its interval, the paper's below" set/all.html \
+  'data-name="UA">88.12<small>80.00–95.00</small><small>paper 75.28</small></td>'
+tap_has "the paper's alone" set/all.html '<td data-name="UA">–<small>paper 77.02</small></td>'
+tap_has "the most frequent label" set/all.html 'class="words" data-name="parts">always hap</td><td data-name="UA">25.00</td>'
+tap_has "a difference that is one" set/all.html '<b>+5.12</b><small>+2.00 to +8.00</small><small>p &lt;0.001</small>'
+tap_has "drawn to the widest" set/all.html 'x1="55.75" y1="4" x2="73" y2="4" class="mark"'
+tap_has "one that may be none" set/all.html '>-1.00<small>-16.00 to +3.00</small><small>p 0.160</small>'
+tap_has "the note" set/all.html '<p class="note">A note &amp; no more.</p>'
+tap_has "the way to an experiment's own page" set/all.html '<th scope="row"><a href="exp02/report.html">2</a></th>'
+tap_is "only where there is one" "$(grep -o '<a href="[^"]*' set/all.html | sort -u)" '<a href="exp02/report.html'
+tap_is "a matrix of each" "$(grep -c '<figcaption>' set/all.html)" 2
+tap_refuses "tables that are not there" 'set/none.txt' serin-report --tables=set/none.txt set/none.html exp
+printf '|\n||\n| a\n| 1 |||| 2 |\n\n|-' > set/odd.txt
+tap_ok "tables that are none" serin-report --tables=set/odd.txt set/odd.html exp
+
 rm -r exp/ref
 tap_ok "a report when the tables that were scored are gone" serin-report gone.html exp
 
@@ -103,11 +141,13 @@ sed 's|</body>|<script>(function () {\
   document.title = "width " + root.scrollWidth + " of " + root.clientWidth + "; svg outside: " + out.join(",") +\
     "; paper " + getComputedStyle(document.body).backgroundColor;\
 })();</script></body>|' report.html > probe.html
+sed -n '/<script>/,/<\/script>/p' probe.html > probe.js
+sed -e '/<\/body>/r probe.js' -e '/<\/body>/d' set/all.html > tables.html
 
 # browse WIDTH OPTIONS…: what the page told.
 browse() {
   timeout 60 "$browser" --headless --no-sandbox --disable-gpu --hide-scrollbars --user-data-dir="$tap_dir/profile" \
-    --window-size="$1",900 "${@:2}" --dump-dom "file://$tap_dir/probe.html" 2> /dev/null |
+    --window-size="$1",900 "${@:2}" --dump-dom "file://$tap_dir/${page-probe.html}" 2> /dev/null |
     sed -n 's|.*<title>\(width.*\)</title>.*|\1|p'
 }
 desk=
@@ -117,6 +157,8 @@ if [[ -n $desk ]]; then
   tap_is "on a desk" "$desk" "width 1200 of 1200; svg outside: ; paper rgb(255, 255, 255)"
   tap_is "on a phone nothing is wider than the window" "$(awk '{ print $2 <= $4 + 0 }' <<< "$phone")" 1
   tap_is "nor outside its frame" "${phone#*; }" "svg outside: ; paper rgb(255, 255, 255)"
+  tap_is "the tables on a desk" "$(page=tables.html browse 1200)" "width 1200 of 1200; svg outside: ; paper rgb(255, 255, 255)"
+  tap_is "and on a phone" "$(page=tables.html browse 390 | awk '{ print $2 <= $4 + 0 }')" 1
   tap_is "in the dark" "$(browse 1200 --force-dark-mode | sed 's/.*paper/paper/')" "paper rgb(20, 22, 27)"
   tap_ok "a picture of it" timeout 60 "$browser" --headless --no-sandbox --disable-gpu --user-data-dir="$tap_dir/profile" \
     --window-size=390,1500 --screenshot=phone.png "file://$tap_dir/report.html"
