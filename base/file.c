@@ -304,7 +304,7 @@ char *base_path_join(const char *directory, const char *name)
 
 /* ---- locks ------------------------------------------------------------------------------------------------------- */
 
-/* base_lock's file stays when the lock goes: who opens it does not look whether it is still the one in the directory. */
+/* base_lock's file stays when the lock goes: whoever opens it does not look whether it is still in the directory. */
 base_status base_lock(const char *path, int *handle, base_error *e)
 {
     char text[32] = "";

@@ -71,7 +71,7 @@ static const ser_experiment *numbered(const summary *s, const char *text)
     return NULL;
 }
 
-/* ---- cells: "88.12 [80.00, 95.00] / 75.28", "+1.25 [-0.50, +3.00] p 0.160", or anything --------------------------- */
+/* ---- cells: "88.12 [80.00, 95.00] / 75.28", "+1.25 [-0.50, +3.00] p 0.160", or anything ----------------------- */
 
 typedef struct figure {
     double value, low, high;
