@@ -72,6 +72,24 @@ tap_ok "only words" serin-train --config="$conf" --lambda-emotion=0 --lambda-gen
 tap_ok "are decoded" serin-decode words test words/decode
 tap_is "without emotions" "$(ls words/decode)" text
 
+# A task of weight 0 is as if its table had never been; one whose table is missing is not guessed, and a label that nobody
+# knows is masked.
+lacks() {
+  cp -r train "no-$1" && rm "no-$1/$2"
+  tap_ok "lambda-$1=0" serin-train --config="$conf" --lambda-"$1"=0 --epochs=1 train "zero-$1"
+  tap_ok "without $2" serin-train --config="$conf" --lambda-"$1"=0 --epochs=1 "no-$1" "none-$1"
+  tap_ok "is the same to the bit" cmp "zero-$1/model.safetensors" "none-$1/model.safetensors"
+  tap_refuses "but not learnt" "$2: missing" serin-train --config="$conf" --epochs=1 "no-$1" "x-$1"
+}
+lacks ctc text
+lacks gender utt2gender
+lacks style utt2style
+cp -r train some && awk 'NR % 3 == 0 { $2 = "-" } 1' train/utt2style > some/utt2style
+tap_ok "some styles unknown" serin-train --config="$conf" --dev-dir=test some some-exp
+tap_ok "decode" serin-decode some-exp test some-exp/decode
+tap_is "with no style of that name" "$(grep -c ' -$' some-exp/decode/utt2style)" 0
+tap_least "and the others are learnt" "$(accuracy utt2style some-exp/decode)" 90
+
 # Nothing to learn: labels dealt out anew. 60 test utterances of 3 classes; 55 % is 3.5 standard deviations above chance.
 mkdir shuffled && cp train/* shuffled/ 2> /dev/null
 paste -d ' ' <(cut -d ' ' -f 1 train/utt2emo) <(cut -d ' ' -f 2 train/utt2emo | awk '{ print (NR * 37) % 101, $0 }' | sort -n | cut -d ' ' -f 2) > shuffled/utt2emo

@@ -127,6 +127,36 @@ START_TEST(gradients_of_all_losses)
 }
 END_TEST
 
+/* A contrast of weight 0 leaves the gradients as if there were none, to the bit. */
+START_TEST(no_contrast_is_absent)
+{
+    nn_tape *t = new_tape();
+    float *with, *g;
+    int64_t n;
+    job j;
+
+    open_job(&j, "joint", SER_ASR);
+    n = nn_params_trainable(j.m->params);
+    with = malloc(sizeof *with * (size_t)n);
+    g = nn_params_grads(j.m->params);
+    j.w.contrast = 0;
+    for (int contrast = 1; contrast >= 0; contrast--) {
+        j.b.contrast = contrast;
+        fill_some(&j, 0, UTTERANCES);
+        nn_params_zero_grads(j.m->params);
+        nn_tape_begin(t, NN_TRAIN, 5);
+        ck_assert_int_eq(nn_tape_backward(t, loss_of(t, &j)), BASE_OK);
+        ck_assert_int_eq(j.o.text[0] && j.o.text[1], contrast);
+        if (contrast)
+            memcpy(with, g, sizeof *with * (size_t)n);
+    }
+    ck_assert_mem_eq(with, g, sizeof *with * (size_t)n);
+    free(with);
+    close_job(&j);
+    nn_tape_free(t);
+}
+END_TEST
+
 /* Eq. 17: emotion, gender and style (which three utterances lack) by adapters, fusion and heads; what is frozen moves nothing. */
 START_TEST(gradients_of_the_second_stage)
 {
@@ -366,6 +396,7 @@ static Suite *suite(void)
 
     invent();
     unit_add(s, gradients_of_all_losses);
+    unit_add(s, no_contrast_is_absent);
     unit_add(s, gradients_of_the_second_stage);
     unit_add(s, the_loss_is_that_of_the_texts);
     unit_add(s, frozen_means_frozen);

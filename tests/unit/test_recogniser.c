@@ -145,6 +145,27 @@ START_TEST(gradients)
 }
 END_TEST
 
+/* An utterance whose label nobody knows counts for nothing: the loss of all is that of those with a label. */
+START_TEST(unlabelled_are_masked)
+{
+    ser_model *m = new_model(true, 0, 0);
+    nn_tape *t = new_tape();
+    ser_weighting w = weighting(1);
+
+    ck_assert_int_eq(utterances[4].label[SER_GENDER], NN_IGNORE);
+    w.lambda[SER_EMOTION] = w.ctc = 0;
+    ck_assert_double_eq_tol(backward(t, m, 0, UTTERANCES, &w, false), backward(t, m, 0, 4, &w, false) + backward(t, m, 5, 1, &w, false),
+        1e-6);
+    for (int label = 0; label < 2; label++) {       /* and would count if it were guessed */
+        utterances[4].label[SER_GENDER] = label;
+        ck_assert_double_gt(backward(t, m, 4, 1, &w, false), 1e-3);
+    }
+    utterances[4].label[SER_GENDER] = NN_IGNORE;
+    nn_tape_free(t);
+    ser_model_free(m);
+}
+END_TEST
+
 /* A part whose weight is 0 is absent to the bit. */
 START_TEST(lambda_zero_is_absent)
 {
@@ -366,6 +387,7 @@ static Suite *suite(void)
     unit_add(s, alone_and_in_company);
     unit_add(s, accumulated_batches_equal_one);
     unit_add(s, gradients);
+    unit_add(s, unlabelled_are_masked);
     unit_add(s, lambda_zero_is_absent);
     unit_add(s, a_step_calls_malloc_nowhere);
     unit_add(s, augmentation);
