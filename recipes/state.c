@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "recipes/train.h"
 
-enum { TEXT_LIMIT = 64 << 20, NUMBERS = 5 + SER_TASKS + 7 };
+enum { TEXT_LIMIT = 64 << 20, NUMBERS = 14 + SER_TASKS };
 
 int64_t ser_run_epoch(const ser_run *r, int64_t step)
 {
@@ -37,6 +37,8 @@ static void numbers_of(ser_run *r, double *at[NUMBERS], double best_step[2])
     at[n++] = &r->sums.right;
     at[n++] = &r->sums.aec;
     at[n++] = &r->sums.contrast;
+    at[n++] = &r->sums.norm;
+    at[n++] = &r->sums.clipped;
     at[n++] = &r->sums.updates;
     at[n++] = &r->best;
     at[n++] = &r->seconds;
@@ -125,7 +127,7 @@ static base_status write_text(const char *path, const char *text, size_t n, base
 
 /* ---- train.tsv --------------------------------------------------------------------------------------------------- */
 
-static const char header[] = "step\tepoch\tseconds\tloss\tloss_emo\tloss_ctc\tloss_gender\tloss_style\tdev_ua\tdev_wer\trate\taccuracy\tdev_loss\tdev_accuracy\tloss_aec\tloss_cl\n";
+static const char header[] = "step\tepoch\tseconds\tloss\tloss_emo\tloss_ctc\tloss_gender\tloss_style\tdev_ua\tdev_wer\trate\taccuracy\tdev_loss\tdev_accuracy\tloss_aec\tloss_cl\tgrad_norm\tclipped\n";
 
 /* Keeps the header and the lines of updates up to the checkpoint's. */
 static base_status rewind_log(const ser_run *r, base_error *e)
@@ -180,6 +182,8 @@ base_status ser_run_log(ser_run *r, const ser_scores *dev, double rate, base_err
     print_field(f, isfinite(dev->accuracy), dev->accuracy);
     print_field(f, w->aec > 0, s->aec / s->updates);
     print_field(f, w->contrast > 0, s->contrast / s->updates);
+    print_field(f, true, s->norm / s->updates);
+    print_field(f, r->config->clip > 0, 100 * s->clipped / s->updates);
     fputc('\n', f);
     r->sums = (ser_sums){ 0 };
     if (ferror(f) | fclose(f))

@@ -210,6 +210,8 @@ static base_status update(ser_run *r, int64_t first, int64_t n, ser_sums *sums, 
     nn_adam_step(r->adam, nn_schedule_rate(&r->schedule, r->step), c->clip > 0 ? nn_clip_factor(norm, c->clip) : 1);
     if (r->average && r->step >= r->average_from)
         nn_average_add(r->average);
+    sums->norm = norm;
+    sums->clipped = c->clip > 0 && norm > c->clip;
     sums->updates = 1;
     return BASE_OK;
 }
@@ -222,6 +224,8 @@ static void add_sums(ser_sums *sum, const ser_sums *one)
     sum->right += one->right;
     sum->aec += one->aec;
     sum->contrast += one->contrast;
+    sum->norm += one->norm;
+    sum->clipped += one->clipped;
     for (int t = 0; t < SER_TASKS; t++)
         sum->task[t] += one->task[t];
     sum->updates += one->updates;

@@ -10,6 +10,7 @@
 typedef struct ser_sums {
     double total, task[SER_TASKS], ctc, aec, contrast;
     double masked, right;                           /* places, and those told rightly */
+    double norm, clipped;                           /* of the gradients, before clipping; updates in which it was too large */
     double updates;
 } ser_sums;
 

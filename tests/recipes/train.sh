@@ -21,9 +21,10 @@ for table in utt2emo utt2gender utt2style; do
 done
 wer=$(serin-score-text test/text exp/decode/text 2> /dev/null | sed -n 's/^%WER \([0-9]*\).*/\1/p')
 tap_least "words are learnt" "$((100 - ${wer:-100}))" 80
-tap_is "train.tsv: a line an epoch" "$(awk -F '\t' 'NF == 16' exp/train.tsv | wc -l)" 31
+tap_is "train.tsv: a line an epoch" "$(awk -F '\t' 'NF == 18' exp/train.tsv | wc -l)" 31
 tap_is "train.tsv: columns" "$(head -1 exp/train.tsv | tr '\t' ' ')" \
-  "step epoch seconds loss loss_emo loss_ctc loss_gender loss_style dev_ua dev_wer rate accuracy dev_loss dev_accuracy loss_aec loss_cl"
+  "step epoch seconds loss loss_emo loss_ctc loss_gender loss_style dev_ua dev_wer rate accuracy dev_loss dev_accuracy loss_aec loss_cl grad_norm clipped"
+tap_more "gradients have a norm" "$(awk -F '\t' 'NR > 1 && $17 > 0 && $18 >= 0 && $18 <= 100 { n++ } END { print n + 0 }' exp/train.tsv)" 29
 if ! command -v serin-copy-matrix > /dev/null; then
   tap_skip "probabilities are those of the labels" "serin-copy-matrix is not built"
 else
