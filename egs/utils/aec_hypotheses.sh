@@ -8,12 +8,13 @@ folds=all               # these, dev (a fold is left out) and nj, as train_folds
 dev=none
 nj=
 parts=2                 # into which the training folds are dealt
+pretrain=none           # speech or both: the recogniser begins with the fold's encoder, which train_folds.sh --only-pretrain true made
 train_opts="--input=speech --lambda-gender=0 --lambda-style=0"  # of the recogniser
 decode_opts=            # of serin-decode
 clean=false
 help_message="Usage: utils/aec_hypotheses.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/aec_hypotheses.sh --folds 1,2 data/all exp/aec
-Options: --conf conf/train.conf --folds all|1,2 --dev none --parts 2 --train-opts '' --decode-opts '' --nj N --clean true|false"
+Options: --conf conf/train.conf --folds all|1,2 --dev none --parts 2 --pretrain none|speech|both --train-opts '' --decode-opts '' --nj N --clean true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -49,7 +50,9 @@ for f in "${chosen[@]}"; do
   awk -v parts="$parts" 'NR == FNR { part[$1] = "part" k++ % parts + 1; next } { print $1, part[$2] }' \
     <(cut -d ' ' -f 2 "$by" | sort -u) "$by" > "$inner/utt2fold.new"
   mv "$inner/utt2fold.new" "$inner/utt2fold"
-  utils/train_folds.sh --conf "$conf" --nj "$nj" --clean "$clean" --train-opts "$train_opts" --decode-opts "$decode_opts" \
+  begin=
+  if [[ $pretrain == @(speech|both) ]]; then begin=" --init-model=$data/folds/$f/pretrain/hubert"; fi
+  utils/train_folds.sh --conf "$conf" --nj "$nj" --clean "$clean" --train-opts "$train_opts$begin" --decode-opts "$decode_opts" \
     "$inner" "$exp/$f/recogniser"
   mapfile -t decoded < <(sed "s|.*|$exp/$f/recogniser/&/decode/text|" "$exp/$f/recogniser/folds")
   sort -m "${decoded[@]}" > "$exp/$f/hypotheses"

@@ -107,13 +107,18 @@ prepare() {
   train+=" $train_opts"
 }
 
-# The corrector of each fold, which all experiments share.
+# The corrector of each fold, which all experiments share, and before it the encoders that it and its recognisers begin with.
 make_aec() {
   [[ ! -v finished[aec] ]] || return 0
   finished[aec]=1
   echo "$0: the corrector"
-  utils/train_aec.sh --conf "$conf_dir/train.conf" --aec-conf "$conf_dir/aec.conf" --bert "$bert" --folds "$folds" --dev "$dev" --nj "$nj" \
-    --clean "$clean"     --train-opts "--input=speech --lambda-gender=0 --lambda-style=0${hubert:+ --init-model=$hubert} $train_opts" "$data" "$exp/aec"
+  if [[ $pretrain != none ]]; then
+    utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --pretrain "$pretrain" --more-text "$more_text" \
+      --pieces true --only-pretrain true "$data" "$exp/aec"
+  fi
+  utils/train_aec.sh --conf "$conf" --aec-conf "$conf_dir/aec.conf" --bert "$bert" --pretrain "$pretrain" --folds "$folds" \
+    --dev "$dev" --nj "$nj" --clean "$clean" \
+    --train-opts "--input=speech --lambda-gender=0 --lambda-style=0${hubert:+ --init-model=$hubert} $train_opts" "$data" "$exp/aec"
 }
 
 declare -A finished

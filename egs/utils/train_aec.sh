@@ -8,7 +8,8 @@ bert=                   # folder of published weights to begin with
 folds=all               # these, dev and nj, as aec_hypotheses.sh has them
 dev=none
 nj=
-parts=2                 # as aec_hypotheses.sh has them, and so the next two
+parts=2                 # as aec_hypotheses.sh has them, and so the last two
+pretrain=none           # the same; words or both: the corrector begins with the fold's BERT
 train_opts="--input=speech --lambda-gender=0 --lambda-style=0"
 decode_opts=
 clean=false
@@ -16,7 +17,7 @@ train_cmd=${train_cmd:-utils/run.pl}
 help_message="Usage: utils/train_aec.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/train_aec.sh --folds 1,2 data/all exp/aec
 Options: --conf conf/train.conf --aec-conf conf/aec.conf --bert DIR --folds all|1,2 --dev none --parts 2 --train-opts ''
-  --decode-opts '' --nj N --clean true|false"
+  --pretrain none|speech|words|both --decode-opts '' --nj N --clean true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -25,17 +26,18 @@ export LC_ALL=C
 [[ $# -eq 2 ]] || { echo "$help_message" >&2; exit 1; }
 data=$1 exp=$2
 [[ -r $aec_conf ]] || { echo "$0: cannot read $aec_conf, which --aec-conf names" >&2; exit 1; }
-utils/aec_hypotheses.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --parts "$parts" --clean "$clean" --train-opts "$train_opts" \
-  --decode-opts "$decode_opts" "$data" "$exp"
+utils/aec_hypotheses.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --parts "$parts" --pretrain "$pretrain" \
+  --clean "$clean" --train-opts "$train_opts" --decode-opts "$decode_opts" "$data" "$exp"
 
 while read -r f; do
   dir=$exp/$f
   begin=(--pieces="$dir/pieces.txt")
-  if [[ -n $bert ]]; then begin=(--init-bert="$bert"); fi
+  if [[ -n $bert ]]; then begin=(--init-bert="$bert")
+  elif [[ $pretrain == @(words|both) ]]; then begin=(--init-bert="$data/folds/$f/pretrain/bert"); fi
   recipe=$(cat "$aec_conf" "$dir/text" "$dir/hypotheses" <(echo "${begin[@]}") | cksum)
   if [[ -f $dir/done && $(< "$dir/done") == "$recipe" ]]; then continue; fi
   rm -rf "$dir/done" "$dir/model"
-  if [[ -z $bert ]]; then
+  if [[ ${begin[0]} == --pieces=* ]]; then
     $train_cmd "$exp/log/pieces.$f.log" serin-make-vocab --type=pieces "$dir/text" "$dir/pieces.txt"
   fi
   $train_cmd --num-threads "$(nproc)" "$exp/log/train.$f.log" \

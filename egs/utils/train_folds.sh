@@ -11,6 +11,7 @@ init_aec=               # folder of train_aec.sh: each fold's corrector
 pieces=false            # true: BERT's WordPieces are made of the training texts of the fold
 pretrain=none           # speech, words or both: encoders are pre-trained on the training part of the fold, by pretrain.sh
 more_text=              # words: a text that BERT reads besides
+only_pretrain=false     # true: that is all that is done
 clean=false             # true: checkpoints of a fold that is done are removed; at full size they are several GB
 train_opts=             # more options of serin-train
 decode_opts=            # of serin-decode
@@ -22,7 +23,7 @@ help_message="Usage: utils/train_folds.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/train_folds.sh --folds 1,2 data/all exp/joint
 Options: --conf conf/train.conf --folds all|1,2 --dev none|next|FOLD|FILE --train-opts '' --decode-opts '' --nj N
   --threads N --init-exp exp/stage1 --init-aec exp/aec --pieces true|false --pretrain none|speech|words|both --more-text FILE
-  --clean true|false"
+  --only-pretrain true|false --clean true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -133,6 +134,10 @@ run_fold() {            # fold
   train=(serin-train "${opts[@]}" $train_opts "$data/folds/$f/train" "$exp/$f")
   # shellcheck disable=SC2206
   decode=(serin-decode $decode_opts "$exp/$f" "$data/folds/$f/test" "$exp/$f/decode")
+  if $only_pretrain; then
+    pretrain_fold "$f" "${opts[*]}"
+    return
+  fi
   recipe=$(recipe_of "$f" "${train[*]}"$'\n'"${decode[*]}")
   if [[ -f $exp/$f/done && $(< "$exp/$f/done") == "$recipe" ]]; then return; fi
   rm -f "$exp/$f/done"
