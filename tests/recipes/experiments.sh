@@ -36,6 +36,7 @@ cat > "$tap_dir/bin/serin-train-aec" <<'END'
 #!/usr/bin/env bash
 echo "aec ${*: -1}" >> calls
 mkdir -p "${*: -1}"
+echo "$*" > "${*: -1}/options"
 END
 chmod +x "$tap_dir"/bin/*
 for s in A B; do
@@ -161,6 +162,16 @@ tap_ok "word errors before and after are scored" grep -q '"corrected":' exp/exp1
 tap_has "and are in the table" exp/tables.txt "| 16  | AEC, CL"
 tap_ok "again" run "16 18"
 tap_is "nothing is left to do there either" "$(calls)" ""
+mv utils/pretrain.sh pretrain.sh
+printf '%s\n' '#!/usr/bin/env bash' 'echo "pretrain ${*: -1}" >> calls' > utils/pretrain.sh
+chmod +x utils/pretrain.sh
+tap_ok "with pre-training" run 16 --folds A --pretrain both --more-sentences 0 --dir pre
+tap_is "of speech and of words, that comes first" "$(head -n 3 calls | tr '\n' ';')" \
+  "pretrain data/all/folds/A/pretrain;pretrain data/all/folds/A/pretrain;train pre/aec/A/recogniser/part1;"
+rm calls
+tap_has "the recognisers begin with the fold's encoder" pre/aec/A/recogniser/part1/options 'init-model=data/all/folds/A/pretrain/hubert'
+tap_has "the corrector with its BERT" pre/aec/A/model/options 'init-bert=data/all/folds/A/pretrain/bert'
+mv pretrain.sh utils/pretrain.sh
 
 # ---- tables
 rm -rf exp
