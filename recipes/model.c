@@ -45,6 +45,11 @@ static void configure_encoder(const ser_config *c, nn_hubert_config *h)
     configure_convolutions(h, c->conv_width);
 }
 
+static bool are_calm(const ser_config *c)
+{
+    return !c->frozen_dropout && (c->freeze_encoders || (c->stage == 2 && ser_is(c->tune, "adapters")));
+}
+
 base_status ser_model_configure(const ser_config *c, ser_model_config *out, base_error *e)
 {
     *out = (ser_model_config){ .head_hidden = c->head_hidden };
@@ -54,6 +59,7 @@ base_status ser_model_configure(const ser_config *c, ser_model_config *out, base
         out->head_hidden = c->head_hidden;
         ser_configure_adapters(c, &out->encoder.encoder);
         ser_configure_adapters(c, &out->bert.encoder);
+        out->calm = are_calm(c);
         return c->stage == 2 || ser_configure_language(c, out, e) ? e->status : ser_masked_configure(c, out, e);
     }
     if (!*c->model_config)
@@ -69,6 +75,7 @@ base_status ser_model_configure(const ser_config *c, ser_model_config *out, base
         return e->status;
     ser_configure_adapters(c, &out->encoder.encoder);
     ser_configure_adapters(c, &out->bert.encoder);
+    out->calm = are_calm(c);
     return ser_masked_configure(c, out, e);
 }
 
@@ -98,13 +105,24 @@ static ser_head new_head(nn_params *p, const char *name, int in, int hidden, int
     return h;
 }
 
+/* Weights that stay as they are cannot learn too much; dropout would only cost time and blur what adapters read. */
+static nn_encoder_config calm(nn_encoder_config c)
+{
+    c.dropout = c.attention_dropout = c.activation_dropout = c.layer_drop = 0;
+    return c;
+}
+
 /* BERT and the fusion; returns the columns of what the heads read. */
 static int declare_language(ser_model *m)
 {
+    nn_bert_config b = m->config.bert;
+
     if (m->config.input == SER_SPEECH)
         return m->config.encoder.encoder.width;
+    if (m->config.calm)
+        b.encoder = calm(b.encoder);
     nn_params_push(m->params, "bert", 0);
-    m->bert = nn_bert_new(m->params, &m->config.bert, false);
+    m->bert = nn_bert_new(m->params, &b, false);
     nn_params_pop(m->params);
     if (m->config.masking.what == SER_PRETRAIN_WORDS && m->bert)
         nn_bert_add_word_head(m->params, m->bert);
@@ -139,6 +157,7 @@ static void freeze(nn_params *p, ser_train_part part, bool teach)
 static void declare(ser_model *m)
 {
     const nn_encoder_config *c = &m->config.encoder.encoder;
+    nn_hubert_config h = m->config.encoder;
     int cols = m->config.front.bins * m->config.front.stack, read;
 
     if (m->config.masking.what == SER_PRETRAIN_WORDS) {
@@ -149,8 +168,12 @@ static void declare(ser_model *m)
         m->mean = nn_params_add(m->params, (nn_init){ NN_INIT_ZERO, 0 }, "front.mean", 1, (int64_t[]){ cols });
         m->scale = nn_params_add(m->params, (nn_init){ NN_INIT_ONE, 0 }, "front.scale", 1, (int64_t[]){ cols });
     }
+    if (m->config.calm) {
+        h.encoder = calm(h.encoder);
+        h.project_dropout = 0;
+    }
     nn_params_push(m->params, "hubert", 0);
-    m->encoder = nn_hubert_new(m->params, &m->config.encoder);
+    m->encoder = nn_hubert_new(m->params, &h);
     nn_params_pop(m->params);
     ser_masked_declare(m);
     if (m->names.vocab)

@@ -153,6 +153,7 @@ typedef struct ser_model_config {
     ser_aec          aec;
     int              aec_layers;    /* of the corrector's decoder */
     bool             aec_learns;    /* it is trained; not saved */
+    bool             calm;          /* the encoders are frozen and have no dropout; not saved */
 } ser_model_config;
 
 typedef struct ser_linear { nn_tensor *w, *b; } ser_linear;

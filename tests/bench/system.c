@@ -130,8 +130,11 @@ bench_system *system_new(bool tiny, system_part part, base_error *e)
     if (!s || !(s->params = nn_params_new()))
         goto failed;
     *s = (bench_system){ .tiny = tiny, .part = part, .h = system_hubert(tiny), .b = bert_config(tiny), .params = s->params };
-    if (part == SYSTEM_STAGE2)
+    if (part == SYSTEM_STAGE2) {    /* dropout only where something learns, as serin-train has it */
         s->h.encoder.adapter = s->b.encoder.adapter = ADAPTER;
+        s->h.encoder.dropout = s->h.encoder.attention_dropout = s->h.encoder.activation_dropout = s->h.project_dropout = 0.0f;
+        s->b.encoder.dropout = s->b.encoder.attention_dropout = 0.0f;
+    }
     nn_params_push(s->params, "hubert", 0);
     s->hubert = nn_hubert_new(s->params, &s->h);
     nn_params_pop(s->params);

@@ -96,6 +96,8 @@ tap_is "the encoders are those of the first" "$(changed tgf third)" ""
 tap_ok "adapters that learn from the texts, too" train "${second[@]}" --lambda-ctc=1 --epochs=2 train fourth
 tap_is "leave the first's weights as they were" "$(changed tgf fourth)" ""
 tap_ok "but are others" bash -c '! cmp -s third/model.safetensors fourth/model.safetensors'
+tap_ok "dropout in the frozen encoders, when asked for" train "${second[@]}" --frozen-dropout=true --epochs=2 train blurred
+tap_ok "is another regime" bash -c '! cmp -s third/model.safetensors blurred/model.safetensors'
 tap_ok "everything again" train --stage=2 --tune=all --train-text=asr --init-model=tgf --epochs=2 train fifth
 tap_is "is trained" "$(changed tgf fifth)" "encoders head"
 tap_ok "a first stage without words" train --lambda-ctc=0 --epochs=1 train deaf
