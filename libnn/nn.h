@@ -522,6 +522,8 @@ typedef struct nn_encoder_config {
     int   adapter;                          /* columns of an adapter behind each feed-forward, inside its residual; 0: none */
     bool  adapter_attention, adapter_gelu;  /* behind attention, too; GELU, else ReLU */
     int   lora;                             /* rank of what is added to queries, keys and values; 0: none */
+    int   adapter_layers;                   /* the upper layers that have these; 0: all. In a frozen encoder nothing flows back
+                                             * below them (Rueckle et al., AdapterDrop, 2021) */
 } nn_encoder_config;
 
 /* The text of a config.json; where path is a checkpoint of fairseq's, nn_archive_config of it. Free it; NULL: it cannot be

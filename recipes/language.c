@@ -37,6 +37,7 @@ void ser_configure_adapters(const ser_config *c, nn_encoder_config *n)
     n->adapter_attention = ser_is(c->adapter_place, "attn+ffn");
     n->adapter_gelu = ser_is(c->adapter_act, "gelu");
     n->lora = c->lora_rank;
+    n->adapter_layers = c->adapter_layers;
 }
 
 /* The folder a new BERT begins with; NULL: none. */
@@ -151,14 +152,14 @@ static json_t *bert_json(const nn_bert_config *b, int aec_layers)
 {
     const nn_encoder_config *n = &b->encoder;
 
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:b, s:b, s:i, s:i}",
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:b, s:b, s:i, s:i, s:i}",
         "model_type", "bert", "hidden_size", n->width, "num_hidden_layers", n->layers, "num_attention_heads", n->heads,
         "intermediate_size", n->inner, "layer_norm_eps", (double)n->eps, "hidden_dropout_prob", (double)n->dropout,
         "attention_probs_dropout_prob", (double)n->attention_dropout, "initializer_range", (double)n->init,
         "vocab_size", b->vocab_size, "max_position_embeddings", b->max_positions, "type_vocab_size", b->type_vocab_size,
         "pad_token_id", b->pad_id, "hidden_act", "gelu", "position_embedding_type", "absolute",
         "serin_adapter_dim", n->adapter, "serin_adapter_attention", n->adapter_attention, "serin_adapter_gelu", n->adapter_gelu,
-        "serin_lora_rank", n->lora, "serin_aec_layers", aec_layers);
+        "serin_lora_rank", n->lora, "serin_adapter_layers", n->adapter_layers, "serin_aec_layers", aec_layers);
 }
 
 static json_t *fusion_json(const ser_model_config *c)

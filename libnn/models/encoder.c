@@ -59,6 +59,7 @@ static nn_lora add_lora(nn_params *p, const nn_encoder_config *c)
 
 nn_layer nn_layer_add(nn_params *p, const nn_encoder_config *c, const nn_layer_names *names, int index)
 {
+    bool adapted = c->adapter_layers == 0 || index >= c->layers - c->adapter_layers;
     nn_layer l = { 0 };
 
     nn_params_push(p, names->layer, index);
@@ -68,11 +69,11 @@ nn_layer nn_layer_add(nn_params *p, const nn_encoder_config *c, const nn_layer_n
     l.up = nn_dense_add(p, names->up, c->width, c->inner, c->init);
     l.down = nn_dense_add(p, names->down, c->inner, c->width, c->init);
     l.norm = nn_norm_add(p, names->norm, c->width);
-    if (c->adapter && c->adapter_attention)
+    if (adapted && c->adapter && c->adapter_attention)
         l.attention_adapter = add_adapter(p, "attention_adapter", c);
-    if (c->adapter)
+    if (adapted && c->adapter)
         l.adapter = add_adapter(p, "adapter", c);
-    if (c->lora)
+    if (adapted && c->lora)
         l.lora = add_lora(p, c);
     nn_params_pop(p);
     return l;

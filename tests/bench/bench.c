@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     base_option_bool(po, "step", &step, "time training steps");
     base_option_bool(po, "decode", &decode, "time beam search over words");
     base_option_int(po, "stage", &so.stage, 0, 2, "with --step: 1 or 2 of the whole system; 0: HuBERT-large alone");
+    base_option_int(po, "adapter-layers", &so.adapter_layers, 0, 96, "with --stage=2: the upper layers that have adapters; 0: all");
     base_option_bool(po, "kept-features", &so.keep, "with --step: the convolutions' output is there already, as in training");
     base_option_int(po, "steps", &so.steps, 1, 1000000, "steps timed of each kind, after one to warm up; with --decode: runs");
     base_option_int(po, "batch", &so.batch, 0, 16, "utterances at once, a divisor of 16; 0: first 2, then 16");

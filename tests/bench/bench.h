@@ -16,6 +16,7 @@ int bench_operators(const char *only, double seconds);
 typedef struct bench_step_options {
     bool tiny;
     int  stage;             /* of the whole system, 1 or 2; 0: HuBERT-large with CTC and emotion alone */
+    int  adapter_layers;    /* of stage 2: the upper layers that have adapters; 0: all */
     bool keep;              /* the convolutions' output from before the step */
     int  steps, batch;      /* batch: utterances at once; 0: 2, then 16 */
 } bench_step_options;

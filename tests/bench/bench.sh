@@ -5,6 +5,7 @@
 
 tap_ok "a training step calls malloc nowhere" tests/bench/bench --step --tiny --steps=1
 tap_is "all at once and in pieces" "$(grep -c 'useful GFLOP/s' "$tap_dir/.out")" 2
+tap_ok "nor does one with adapters in the upper layer alone" tests/bench/bench --step --stage=2 --adapter-layers=1 --tiny --steps=1
 for stage in 1 2; do
   tap_ok "nor does one of stage $stage" tests/bench/bench --step --stage=$stage --kept-features --tiny --steps=1
   tap_is "either way" "$(grep -c 'useful GFLOP/s.* 0 blocks' "$tap_dir/.out")" 2

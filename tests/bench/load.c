@@ -34,7 +34,7 @@ static void tell(const char *what, double start)
 
 static base_status write_file(bool tiny, const char *path, base_error *e)
 {
-    bench_system *s = system_new(tiny, SYSTEM_ACOUSTIC, e);
+    bench_system *s = system_new(tiny, SYSTEM_ACOUSTIC, 0, e);
 
     if (s)
         nn_params_save(s->params, path, NULL, 0, e);

@@ -56,7 +56,7 @@ static bool time_steps(bench_system *s, int batch, int steps)
 int bench_steps(const bench_step_options *o)
 {
     base_error e = BASE_ERROR_INIT;
-    bench_system *s = system_new(o->tiny, (system_part)o->stage, &e);
+    bench_system *s = system_new(o->tiny, (system_part)o->stage, o->adapter_layers, &e);
     bool good = s && (!o->keep || !system_keep_features(s, &e));
 
     if (!good)

@@ -120,7 +120,7 @@ static void make_data(bench_system *s)
     }
 }
 
-bench_system *system_new(bool tiny, system_part part, base_error *e)
+bench_system *system_new(bool tiny, system_part part, int adapter_layers, base_error *e)
 {
     static const char *const names[SYSTEM_HEADS] = { "emotion", "gender", "style" };
     nn_adam_options o = NN_ADAM_DEFAULTS;
@@ -132,6 +132,7 @@ bench_system *system_new(bool tiny, system_part part, base_error *e)
     *s = (bench_system){ .tiny = tiny, .part = part, .h = system_hubert(tiny), .b = bert_config(tiny), .params = s->params };
     if (part == SYSTEM_STAGE2) {    /* dropout only where something learns, as serin-train has it */
         s->h.encoder.adapter = s->b.encoder.adapter = ADAPTER;
+        s->h.encoder.adapter_layers = s->b.encoder.adapter_layers = adapter_layers;
         s->h.encoder.dropout = s->h.encoder.attention_dropout = s->h.encoder.activation_dropout = s->h.project_dropout = 0.0f;
         s->b.encoder.dropout = s->b.encoder.attention_dropout = 0.0f;
     }
@@ -322,19 +323,27 @@ static double convolutions_flop(const bench_system *s)
     return sum * (double)s->wave_begin[SYSTEM_UTTERANCES];
 }
 
+/* With the gradients of what layers read, and in the first stage of their weights; nothing flows back below the lowest adapter. */
+static double both_ways(const bench_system *s, const nn_encoder_config *c, double forward)
+{
+    int64_t back = c->adapter_layers ? base_min_i64(c->adapter_layers, c->layers) : c->layers;
+
+    return s->part == SYSTEM_STAGE2 ? forward * (1.0 + (double)back / c->layers) : 3.0 * forward;
+}
+
 double system_gflop(const bench_system *s)
 {
     const nn_encoder_config *c = &s->h.encoder;
     int64_t frame_begin[SYSTEM_UTTERANCES + 1] = { 0 };
-    double frames, pieces = (double)s->piece_begin[SYSTEM_UTTERANCES], flop;
+    double frames, pieces = (double)s->piece_begin[SYSTEM_UTTERANCES], flop, before;
 
     for (int u = 0; u < SYSTEM_UTTERANCES; u++)
         frame_begin[u + 1] = frame_begin[u] + nn_hubert_frames(&s->h, s->wave_begin[u + 1] - s->wave_begin[u]);
     frames = (double)frame_begin[SYSTEM_UTTERANCES];
-    flop = layers_flop(c, frames, pairs(frame_begin)) + 2.0 * frames * c->width *
-        ((double)c->width / s->h.pos_groups * s->h.pos_kernel + s->h.conv_dim[s->h.n_conv - 1]);
+    before = 2.0 * frames * c->width * ((double)c->width / s->h.pos_groups * s->h.pos_kernel + s->h.conv_dim[s->h.n_conv - 1]);
+    flop = both_ways(s, c, layers_flop(c, frames, pairs(frame_begin)));
     if (s->part != SYSTEM_ACOUSTIC)
-        flop += 2.0 * layers_flop(&s->b.encoder, pieces, pairs(s->piece_begin));
-    flop *= s->part == SYSTEM_STAGE2 ? 2.0 : 3.0;
+        flop += both_ways(s, &s->b.encoder, 2.0 * layers_flop(&s->b.encoder, pieces, pairs(s->piece_begin)));
+    flop += s->part == SYSTEM_STAGE2 ? before : 3.0 * before;
     return (flop + (s->features ? 0.0 : convolutions_flop(s))) * 1e-9;
 }

@@ -34,7 +34,8 @@ typedef struct bench_system {
 } bench_system;
 
 nn_hubert_config system_hubert(bool tiny);
-bench_system *system_new(bool tiny, system_part part, base_error *e);       /* NULL: the reason is in e */
+/* adapter_layers: as nn_encoder_config's, of stage 2. NULL: the reason is in e. */
+bench_system *system_new(bool tiny, system_part part, int adapter_layers, base_error *e);
 void          system_free(bench_system *s);
 /* Computes the convolutions' output of all utterances once, as the recipes do before training. */
 base_status   system_keep_features(bench_system *s, base_error *e);

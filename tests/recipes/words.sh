@@ -98,6 +98,10 @@ tap_is "leave the first's weights as they were" "$(changed tgf fourth)" ""
 tap_ok "but are others" bash -c '! cmp -s third/model.safetensors fourth/model.safetensors'
 tap_ok "dropout in the frozen encoders, when asked for" train "${second[@]}" --frozen-dropout=true --epochs=2 train blurred
 tap_ok "is another regime" bash -c '! cmp -s third/model.safetensors blurred/model.safetensors'
+tap_ok "adapters in the upper layer alone" train "${second[@]}" --adapter-layers=1 --epochs=1 train upper
+tap_is "are nowhere else" "$(grep -aoE 'hubert.encoder.layers.[0-9]+.(adapter|lora)' upper/model.safetensors | sort -u | tr '\n' ' ')" \
+  "hubert.encoder.layers.1.adapter hubert.encoder.layers.1.lora "
+tap_ok "and are read again" serin-decode upper test upper/out
 tap_ok "everything again" train --stage=2 --tune=all --train-text=asr --init-model=tgf --epochs=2 train fifth
 tap_is "is trained" "$(changed tgf fifth)" "encoders head"
 tap_ok "a first stage without words" train --lambda-ctc=0 --epochs=1 train deaf
