@@ -172,6 +172,12 @@ base_status ser_config_check(const ser_config *c, base_error *e)
         return base_fail(e, BASE_VALUE, "stage=2 needs init-model, the folder of the first stage");
     if (ser_is(c->save, "adapters") && (c->stage != 2 || !ser_is(c->tune, "adapters")))
         return base_fail(e, BASE_VALUE, "save=adapters needs stage=2 and tune=adapters: else there is more to save");
+    if (c->stage1_warm && (c->stage != 1 || !ser_is(c->input, "both") || !ser_is(c->pretrain, "none")))
+        return base_fail(e, BASE_VALUE, "stage1-warm=%d begins with speech alone before words join it: that is stage=1 and input=both",
+            c->stage1_warm);
+    if (c->stage1_warm && c->stage1_warm >= c->epochs)
+        return base_fail(e, BASE_VALUE, "stage1-warm=%d of epochs=%d: none is left for speech and words together", c->stage1_warm,
+            c->epochs);
     if (c->stage == 2 && *c->init_bert)
         return base_fail(e, BASE_VALUE, "stage=2 takes BERT from init-model, not from init-bert=%s", c->init_bert);
     if (ser_is(c->input, "text") && c->lambda_ctc > 0)

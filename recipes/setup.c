@@ -167,6 +167,7 @@ static ser_train_part part_of(const ser_config *c)
 static base_status make_model(ser_run *r, ser_names *names, base_error *e)
 {
     const ser_config *c = r->config;
+    nn_load ctc_head = { .only = "lm_head." };
     ser_model_config mc;
 
     if (ser_model_configure(c, &mc, e)) {
@@ -187,7 +188,9 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
         return e->status;
     if (ser_is(c->save, "adapters") && ser_model_stand_on(r->model, c->init_model, e))
         return e->status;
-    return *c->init_model ? ser_model_begin_with(r->model, c->init_model, c->stage == 2, c->allow_missing, e) : BASE_OK;
+    if (*c->init_model && ser_model_begin_with(r->model, c->init_model, c->stage == 2, c->allow_missing, e))
+        return e->status;
+    return c->stage1_warm && c->lambda_ctc > 0 ? ser_weights_load(r->model->params, c->init_model, &ctc_head, e) : BASE_OK;
 }
 
 static base_status make_optimiser(ser_run *r, base_error *e)
@@ -276,11 +279,12 @@ static base_status make_weighting(ser_run *r, base_error *e)
 static base_status count_updates(ser_run *r, base_error *e)
 {
     const ser_config *c = r->config;
+    int epochs = c->epochs - c->stage1_warm;
 
-    r->epoch_begin = calloc((size_t)c->epochs + 1, sizeof *r->epoch_begin);
+    r->epoch_begin = calloc((size_t)epochs + 1, sizeof *r->epoch_begin);
     if (!r->epoch_begin)
         return base_fail(e, BASE_NO_MEMORY, "epochs: out of memory");
-    for (r->epochs = 0; r->epochs < c->epochs && (!c->max_updates || r->total < c->max_updates); r->epochs++) {
+    for (r->epochs = 0; r->epochs < epochs && (!c->max_updates || r->total < c->max_updates); r->epochs++) {
         if (ser_plan_make(&r->plan, r->train_x, c->batch_seconds, c->shuffle_window, (uint64_t)c->seed, r->epochs, e))
             return e->status;
         r->total += base_blocks(r->plan.batches, c->accumulate);

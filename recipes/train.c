@@ -426,7 +426,7 @@ static base_status write_config(const ser_run *r, base_error *e)
     return e->status;
 }
 
-base_status ser_train(const ser_config *c, const char *data_dir, const char *exp_dir, const volatile int *stop, base_error *e)
+base_status ser_train_once(const ser_config *c, const char *data_dir, const char *exp_dir, const volatile int *stop, base_error *e)
 {
     ser_run r;
     double speech = 0, seconds = 0;

@@ -12,7 +12,7 @@ pieces=false            # true: BERT's WordPieces are made of the training texts
 pretrain=none           # speech, words or both: encoders are pre-trained on the training part of the fold, by pretrain.sh
 more_text=              # words: a text that BERT reads besides
 only_pretrain=false     # true: that is all that is done
-clean=false             # true: checkpoints of a fold that is done are removed; at full size they are several GB
+clean=false             # true: checkpoints of a fold that is done, and its warm-up, are removed; at full size they are several GB
 train_opts=             # more options of serin-train
 decode_opts=            # of serin-decode
 nj=                     # folds at once [as many as processors; on a cluster all]
@@ -149,7 +149,7 @@ run_fold() {            # fold
   $train_cmd --num-threads "$threads" "$exp/log/train.$f.log" "${train[@]}"
   $decode_cmd --num-threads "$threads" "$exp/log/decode.$f.log" "${decode[@]}"
   echo "$recipe" > "$exp/$f/done"
-  if $clean; then rm -rf "$exp/$f/checkpoints"; fi
+  if $clean; then rm -rf "$exp/$f/checkpoints" "$exp/$f/warm"; fi
 }
 
 trap 'kill $(jobs -p) 2> /dev/null || true' EXIT

@@ -68,6 +68,20 @@ tap_ok "is the same to the bit" cmp exp9/model.safetensors exp13/model.safetenso
 for m in exp9 exp13; do tap_ok "$m is decoded" serin-decode $m test $m/out; done
 tap_ok "to the same answers" cmp exp9/out/emotion.ark exp13/out/emotion.ark
 
+# ---- speech alone first
+warm=(--input=both --fusion=tgf --train-text=asr --stage1-warm=3 --epochs=5)
+tap_ok "a first stage that begins with speech alone" train "${warm[@]}" train warm
+tap_is "of so many epochs" "$(tail -n 1 warm/warm/train.tsv | cut -f 2) $(tail -n 1 warm/train.tsv | cut -f 2)" "3 2"
+tap_is "goes on with what was learnt of the words" \
+  "$(awk 'FNR == 2 { x[FILENAME] = $6 } END { print (x["warm/train.tsv"] < x["warm/warm/train.tsv"] / 2) }' warm/{warm/,}train.tsv)" 1
+train "${warm[@]}" train stopped & pid=$!
+while [[ $(wc -l 2> /dev/null < stopped/warm/train.tsv || echo 0) -lt 2 ]] && kill -0 $pid 2> /dev/null; do sleep 0.02; done
+kill -INT $pid && wait $pid 2> /dev/null
+tap_ok "stopped in it, and again" train "${warm[@]}" train stopped
+tap_ok "it is the same to the bit" cmp warm/model.safetensors stopped/model.safetensors
+tap_refuses "nothing but speech alone" "none is left for speech and words together" train --input=both --stage1-warm=5 --epochs=5 train x
+tap_refuses "words that never join" "before words join it" serin-train --config="$conf" --stage1-warm=2 train x
+
 # ---- the second stage
 second=(--stage=2 --train-text=asr --init-model=tgf --lambda-ctc=0 --adapter-dim=4 --lora-rank=2)
 tap_ok "a second stage that learns nothing" train "${second[@]}" --rate=0 --decay=0 --average=none --epochs=1 train second
