@@ -256,7 +256,7 @@ static base_status make_weighting(ser_run *r, base_error *e)
     r->batch.contrast = c->lambda_cl > 0;
     r->batch.teach = c->lambda_aec > 0;
     w->label_smoothing = c->label_smoothing;
-    w->reduction = ser_is(c->ctc_reduction, "label") ? NN_CTC_MEAN : NN_CTC_MEAN_UTTERANCE;
+    w->reduction = ser_is(c->ctc_reduction, "sum") ? NN_CTC_SUM : ser_is(c->ctc_reduction, "label") ? NN_CTC_MEAN : NN_CTC_MEAN_UTTERANCE;
     if (!classes || !ser_is(c->class_weights, "balanced"))
         return BASE_OK;
     r->class_weight = calloc((size_t)classes, sizeof *r->class_weight);

@@ -50,6 +50,13 @@ tap_ok "with the same bytes" cmp exp/model.safetensors again/model.safetensors
 tap_ok "another seed" serin-train --config="$conf" --seed=2 --epochs=2 train other
 tap_fails "gives other bytes" differ cmp exp/model.safetensors other/model.safetensors
 
+# The whole corpus as one batch, once.
+for reduction in utterance sum; do
+  serin-train --config="$conf" --ctc-reduction=$reduction --batch-seconds=1000 --max-updates=1 train "$reduction" 2> /dev/null
+done
+tap_is "a sum over the batch is so many times its mean" "$(awk -F '\t' 'FNR == 2 { x[FILENAME] = $6 }
+  END { printf "%.4g", x["sum/train.tsv"] / x["utterance/train.tsv"] }' {sum,utterance}/train.tsv)" 100
+
 # Ctrl-C: the step is finished, and the same command goes on.
 serin-train --config="$conf" --dev-dir=test train stopped 2> log &
 pid=$!
