@@ -1,7 +1,8 @@
 #!/usr/bin/env perl
 # Prints tables in the layout of the paper: each measure of <exp-dir>/expNN/scores.json with its 95 % interval, and the
 # paper's figure behind it; "-" where there is none. The last row is what always answering the most frequent label would get.
-# Then means and deviations: over folds, and over seeds where <exp-dir>/seedN/expNN is there. Below stands what was scored.
+# Then the speaking styles by themselves (IEMOCAP's improvised part is what many publications score), and means and deviations: over
+# folds, and over seeds where <exp-dir>/seedN/expNN is there. Below stands what was scored.
 # Needs nothing but Perl's base package, so it reads JSON itself.
 use strict;
 use warnings;
@@ -14,6 +15,7 @@ my ($tables, $exp) = @ARGV == 2 ? @ARGV : die $usage;
 my @title;      # of the tables asked for
 my %rows;       # by title
 my %scored;     # experiments by what was scored
+my @styles;     # rows of the utterances of a style alone
 my @spread;     # rows of means and deviations
 
 sub fail { print STDERR "$0: $_[0]\n"; exit 1 }
@@ -58,13 +60,35 @@ sub read_scores {
 }
 
 # ---- rows --------------------------------------------------------------------------------------------------------------
-sub cell {              # scores, measure, the paper's figure
-    my ($scores, $name, $paper) = @_;
+sub place_of {          # scores, measure: its section, and its member there
+    my ($scores, $name) = @_;
     my ($section, $member) = split m{/}, $measure{$name} // fail("$layout: \"$name\" is no measure");
     $section = 'corrected' if $section eq 'text' && $scores->{corrected};
-    my $m = $scores->{$section}{pooled}{$member};
-    my $ours = defined $m->{value} ? sprintf '%.2f [%.2f, %.2f]', @{$m}{qw(value low high)} : '-';
+    return ($section, $member);
+}
+
+sub ours {              # a measure
+    my $m = shift;
+    return defined $m->{value} ? sprintf '%.2f [%.2f, %.2f]', @{$m}{qw(value low high)} : '-';
+}
+
+sub cell {              # scores, measure, the paper's figure
+    my ($scores, $name, $paper) = @_;
+    my ($section, $member) = place_of($scores, $name);
+    my $ours = ours($scores->{$section}{pooled}{$member});
     return $ours eq '-' && $paper eq '-' ? '-' : "$ours / $paper";
+}
+
+my @style_measures = qw(UA WA F1 WER);
+sub add_styles {        # experiment, scores
+    my ($n, $scores) = @_;
+    for my $group (@{ $scores->{emotion}{groups} // [] }) {
+        push @styles, [$n, "$group->{name}, $group->{utterances}", map {
+            my ($section, $member) = place_of($scores, $_);
+            my ($same) = grep { $_->{name} eq $group->{name} } @{ $scores->{$section}{groups} // [] };
+            ours($same->{$member});
+        } @style_measures];
+    }
 }
 
 sub note {              # experiment, scores: what was scored, in one line
@@ -116,6 +140,7 @@ sub scores_of {         # experiment
     my @all = map { read_scores($_) // () } "$exp/exp$id/scores.json", sort glob "\"$exp/seed*/exp$id/scores.json\"";
     if (@all) {
         note($id, $all[0]);
+        add_styles($n, $all[0]);
         add_spread($n, @all);
     }
     return $scores{$n} = \@all;
@@ -169,6 +194,7 @@ sub print_table {       # title, rows
 }
 
 print_table($_, @{ $rows{$_} }) for @title;
+print_table('Styles by themselves', ['exp', 'style, utterances', @style_measures], @styles) if @styles;
 print_table('Mean and standard deviation', ['exp', 'over', @measures], @spread) if @spread;
 print "Ours [95 % interval] / the paper's, in percent.\n";
 print "Experiment", @{ $scored{$_} } > 1 ? 's' : '', " @{ $scored{$_} }, $_.\n"

@@ -180,8 +180,10 @@ cat > exp/exp02/scores.json <<'END'
 { "serin_scores": 1, "name": "x{]", "corpus": "a \"made\" one",
   "emotion": { "kind": "labels", "majority": { "label": "hap", "UA": 25.0, "WA": 30.5, "WF1": 14, "MF1": 11 },
     "pooled": { "utterances": 40, "UA": { "value": 88.125, "low": 80.0, "high": 9.5e1 }, "classes": [],
-      "WA": { "value": 87, "low": 81, "high": 94 } }, "folds": [ { "name": "A" }, { "name": "B" } ] },
-  "text": { "pooled": { "WER": { "value": 12.5, "low": 10.25, "high": 15 } } } }
+      "WA": { "value": 87, "low": 81, "high": 94 } }, "folds": [ { "name": "A" }, { "name": "B" } ],
+    "groups": [ { "name": "impro", "utterances": 16, "UA": { "value": 70.5, "low": 60, "high": 80 } } ] },
+  "text": { "pooled": { "WER": { "value": 12.5, "low": 10.25, "high": 15 } },
+    "groups": [ { "name": "impro", "WER": { "value": 20, "low": 18, "high": 22 } } ] } }
 END
 mkdir -p exp/seed{2,10}/exp02
 sed 's/88.125/84.125/' exp/exp02/scores.json > exp/seed2/exp02/scores.json
@@ -189,13 +191,15 @@ sed 's/88.125/80.125/' exp/exp02/scores.json > exp/seed10/exp02/scores.json
 sed -i 's/ "folds"/ "spread": { "UA": { "mean": 88.5, "sd": 1.25, "n": 2 } }, &/' exp/exp02/scores.json
 sed 's/"utterances": 40/"utterances": 41/; s/88.125/90/' exp/exp02/scores.json > exp/exp14/scores.json
 tap_ok "tables" local/tables.sh exp
-cells() { sed '/^Mean/,$d' "$tap_dir/.out" | grep "^| $1 " | sed 's/ *| */|/g'; }
+cells() { sed '/^Styles/,$d; /^Mean/,$d' "$tap_dir/.out" | grep "^| $1 " | sed 's/ *| */|/g'; }
 tap_is "an experiment that was run" "$(cells 2)" \
   "|2|SER, ASR|88.12 [80.00, 95.00] / 75.28|87.00 [81.00, 94.00] / 75.13|12.50 [10.25, 15.00] / 13.57|-|-|"
 tap_is "one of another table" "$(cells 14)" \
   "|14|TGF|90.00 [80.00, 95.00] / 79.62|87.00 [81.00, 94.00] / 79.50|12.50 [10.25, 15.00] / 13.90|"
 tap_is "one that was not" "$(cells 4)" "|4|SER, ASR, gender, style|- / 77.02|- / 76.79|- / 13.75|- / 99.14|- / 87.45|"
 tap_is "the majority of each table" "$(cells '  ' | grep -c '^||always hap|25.00|30.50|')" 2
+tap_is "improvised utterances by themselves" "$(sed -n '/^Styles/,/^Mean/p' "$tap_dir/.out" | grep '^| 2 ' | sed 's/ *| */|/g')" \
+  "|2|impro, 16|70.50 [60.00, 80.00]|-|-|20.00 [18.00, 22.00]|"
 tap_is "over folds and seeds" "$(sed -n '/^Mean/,/^Ours/p' "$tap_dir/.out" | grep '^| 2 ' | sed 's/ *| */|/g' | tr '\n' ' ')" \
   "|2|2 folds|88.50 ± 1.25|-|-|-|-|-| |2|3 seeds|84.12 ± 4.00|87.00 ± 0.00|-|12.50 ± 0.00|-|-| "
 tap_is "kept" "$(cat exp/tables.txt)" "$(sed '/^report: /d' "$tap_dir/.out")"
