@@ -13,6 +13,7 @@ enum { CHUNK = 64 };        /* utterances whose features are in memory at once *
 typedef struct outputs {
     const ser_model *model;
     int              beam;
+    bool             whole_gates;
     base_out         text, corrected, label[SER_TASKS];     /* f NULL: the model has no such part */
     nn_table_writer *posterior[SER_TASKS], *log_probs, *gate[2];
 } outputs;
@@ -105,7 +106,7 @@ static void print_text(base_out *o, const char *key, const char *text)
 }
 
 /* The mean gate of each frame, a column. */
-static base_status write_gate(nn_table_writer *w, const char *key, const nn_matrix *gate, base_error *e)
+static base_status write_mean_gate(nn_table_writer *w, const char *key, const nn_matrix *gate, base_error *e)
 {
     nn_matrix m = { malloc(sizeof *m.x * (size_t)gate->rows + 1), gate->rows, 1 };
 
@@ -138,7 +139,8 @@ static base_status write_result(void *data, const ser_utterance *u, const ser_re
                 return e->status;
         }
     for (int k = 0; k < 2; k++)
-        if (o->gate[k] && write_gate(o->gate[k], u->key, &r->gate[k], e))
+        if (o->gate[k] &&
+            (o->whole_gates ? nn_table_write : write_mean_gate)(o->gate[k], u->key, &r->gate[k], e))
             return e->status;
     if (!r->log_probs)
         return BASE_OK;
@@ -185,7 +187,7 @@ static base_status decode_all(const ser_model *m, const ser_data *d, const ser_d
 base_status ser_decode(const char *exp_dir, const char *data_dir, const char *out_dir, const ser_decode_options *opt,
     int64_t *done, base_error *e)
 {
-    outputs o = { .beam = opt->beam };
+    outputs o = { .beam = opt->beam, .whole_gates = opt->whole_gates };
     ser_model *m = ser_model_load(exp_dir, e);
     ser_data *d = m ? ser_data_open(data_dir, m->config.input == SER_TEXT ? 0 : opt->max_dur, "none", e) : NULL;
 

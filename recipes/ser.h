@@ -544,8 +544,9 @@ typedef struct ser_decode_options {
     double      batch_seconds, max_dur;
     const char *log_probs;          /* wspecifier; "": not written */
     ser_correct_options correct;
+    bool        whole_gates;        /* all columns of a temporal fusion's gates; else their mean */
 } ser_decode_options;
-#define SER_DECODE_DEFAULTS { 1, 60.0, 3600.0, "", SER_CORRECT_DEFAULTS }
+#define SER_DECODE_DEFAULTS { 1, 60.0, 3600.0, "", SER_CORRECT_DEFAULTS, false }
 /* Writes text, text_aec, utt2emo, … and posteriors of the parts the model has; nothing at all on failure. */
 base_status ser_decode(const char *exp_dir, const char *data_dir, const char *out_dir, const ser_decode_options *o,
     int64_t *done, base_error *e);

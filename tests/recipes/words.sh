@@ -46,6 +46,12 @@ tap_is "of each sound" "$(wc -l < tgf/out/gate_speech.scp)" 24
 tap_ok "are drawn" serin-plot --kind=gates tgf/out test/utt2emo gates.svg
 tap_is "a curve of each emotion in speech and in text" "$(grep -c '<polyline' gates.svg)" \
   $((2 * $(cut -d ' ' -f 2 test/utt2emo | sort -u | wc -l)))
+tap_ok "all of the gate" serin-decode --gates=all tgf test whole
+means() { serin-copy-matrix "ark:$1/gate_text.ark" ark,t:- 2> /dev/null | grep '^ ' | awk '
+  { sum = n = 0; for (i = 1; i <= NF; i++) if ($i ~ /^[0-9]/) { sum += $i; n++ } print sum / n, n }'; }
+tap_is "whose mean is the gate of before" "$(paste -d ' ' <(means whole) <(means tgf/out) |
+  awk '{ d = $1 - $3; if ($2 != 16 || $4 != 1 || d > 1e-4 || d < -1e-4) bad++ } END { print (NR > 50), bad + 0 }')" "1 0"
+tap_ok "is drawn as well" serin-plot --kind=gates whole test/utt2emo whole.svg
 tap_refuses "of a fusion without" "exp-self/out/gate_speech.ark: No such file" bash -c \
   'serin-decode exp-self test exp-self/out && serin-plot --kind=gates exp-self/out test/utt2emo none.svg'
 tap_ok "one by one" serin-decode --beam=4 --batch-seconds=0.1 tgf test alone
