@@ -42,6 +42,8 @@ ser_config ser_config_defaults(void)
 
 bool ser_is(const char *choice, const char *word) { return strcmp(choice, word) == 0; }
 
+bool ser_selects(const ser_config *c) { return !ser_is(c->select, "last"); }
+
 /* The name as an option has it. */
 static const char *option_name(const key *k)
 {
@@ -195,14 +197,16 @@ base_status ser_config_check(const ser_config *c, base_error *e)
         return base_fail(e, BASE_VALUE, "dev-dir=%s and dev-speakers=%s: give one of them", c->dev_dir, c->dev_speakers);
     if (ser_is(c->select, "best") && !*c->dev_dir && !*c->dev_speakers)
         return base_fail(e, BASE_VALUE, "select=best needs dev-dir or dev-speakers");
-    if (c->patience > 0 && !ser_is(c->select, "best"))
+    if (ser_is(c->select, "test") && !*c->dev_dir)
+        return base_fail(e, BASE_VALUE, "select=test needs dev-dir, the test data");
+    if (c->patience > 0 && !ser_selects(c))
         return base_fail(e, BASE_VALUE, "patience=%d needs select=best", c->patience);
     if (ser_is(c->select_by, "ua") && c->lambda_emotion == 0)
         return base_fail(e, BASE_VALUE, "select-by=ua with lambda-emotion=0");
     if (ser_is(c->select_by, "wer") && c->lambda_ctc == 0)
         return base_fail(e, BASE_VALUE, "select-by=wer with lambda-ctc=0");
-    if (ser_is(c->pretrain, "none") && c->lambda_emotion == 0 && c->lambda_ctc == 0 && ser_is(c->select, "best"))
-        return base_fail(e, BASE_VALUE, "select=best with neither emotion nor CTC to select by");
+    if (ser_is(c->pretrain, "none") && c->lambda_emotion == 0 && c->lambda_ctc == 0 && ser_selects(c))
+        return base_fail(e, BASE_VALUE, "select=%s with neither emotion nor CTC to select by", c->select);
     if (c->gain_db > 0 && !ser_is(c->cmvn, "global"))
         return base_fail(e, BASE_VALUE, "gain-db=%g needs cmvn=global, not %s", c->gain_db, c->cmvn);
     if (tx_normalise_parse(&norm, c->text_norm, e))

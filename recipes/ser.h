@@ -38,6 +38,7 @@ base_status ser_config_agree(const char *before, const char *now, base_error *e)
 
 /* True when a choice holds this word. */
 bool ser_is(const char *choice, const char *word);
+bool ser_selects(const ser_config *c);      /* the best epoch makes the model, not the last */
 
 /* ---- what the numbers mean: names.c ------------------------------------------------------------------------------ */
 

@@ -248,7 +248,7 @@ static base_status compare(ser_run *r, const ser_scores *s, base_error *e)
     double score = !ser_is(r->config->pretrain, "none") ? s->accuracy : by_ua(r->config) ? s->ua : -s->wer;
 
     if (!isfinite(score))
-        return base_fail(e, BASE_MISSING, "%s: select=best, but the development data have no %s", r->dev->dir,
+        return base_fail(e, BASE_MISSING, "%s: select=%s, but there are no %s in it", r->dev->dir, r->config->select,
             by_ua(r->config) ? "emotions" : "texts");
     if (score <= r->best) {
         r->worse++;
@@ -270,7 +270,7 @@ static base_status end_epoch(ser_run *r, int64_t epoch, base_error *e)
     if (r->dev && ((epoch + 1) % c->eval_every == 0 || r->step == r->total)) {
         swap_average(r);
         status = ser_evaluate(r->model, r->tape, r->dev, r->dev_x, c->batch_seconds, &s, e);
-        if (!status && ser_is(c->select, "best"))
+        if (!status && ser_selects(c))
             status = compare(r, &s, e);
         swap_average(r);
         base_progress_clear();
@@ -375,7 +375,9 @@ static base_status finish(ser_run *r, base_error *e)
 {
     base_status status;
 
-    if (ser_is(r->config->select, "best")) {
+    if (ser_selects(r->config)) {
+        if (ser_is(r->config->select, "test"))
+            base_warn("the epoch was chosen on the test data, %s: scores there are better than on other data", r->dev->dir);
         base_log("the model is that of update %" PRId64 ", %s %.2f", r->best_step, by_ua(r->config) ? "UA" : "WER", fabs(r->best));
         return BASE_OK;
     }

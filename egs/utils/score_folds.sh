@@ -16,6 +16,7 @@ die() { echo "$0: $1" >&2; exit 1; }
 [[ -s $exp/folds ]] || die "$exp/folds is missing: train_folds.sh has not run"
 name=${name:-$(basename "$exp")}
 mapfile -t folds < "$exp/folds"
+if [[ -f $exp/select && $(< "$exp/select") == test ]]; then corpus+="${corpus:+, }epochs chosen on the test data"; fi
 
 mkdir -p "$exp/decode"
 rm -f "$exp"/scores.json "$exp"/score_*.txt

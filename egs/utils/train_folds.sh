@@ -53,6 +53,12 @@ else
   done
   [[ ${#chosen[@]} -gt 0 ]] || die "--folds names no fold"
 fi
+mkdir -p "$exp"
+# Published figures are often of the best epoch on the test data; score_folds.sh says so wherever it prints such.
+# shellcheck disable=SC2086
+select=$(cat $conf <(tr ' ' '\n' <<< "$train_opts") | sed -n 's/^\(--\)\{0,1\}select=//p' | tail -n 1)
+[[ $select != test || $dev == none ]] || die "--select=test chooses the epoch on the test data: leave out --dev $dev"
+echo "${select:-last}" > "$exp/select"
 processors=$(nproc)
 if [[ $train_cmd != *run.pl* ]]; then
   nj=${nj:-${#chosen[@]}} threads=${threads:-1}
@@ -60,7 +66,6 @@ else
   nj=${nj:-$((${#chosen[@]} < processors ? ${#chosen[@]} : processors))}
   threads=${threads:-$((processors / nj > 0 ? processors / nj : 1))}
 fi
-mkdir -p "$exp"
 printf '%s\n' "${chosen[@]}" > "$exp/folds"
 
 # The test speakers' successor in the sorted list, the first speaker where there is none.
@@ -120,7 +125,8 @@ run_fold() {            # fold
     rm "$exp/$f.$part"
   done
   for c in $conf; do opts+=(--config="$c"); done
-  if [[ $dev == next ]]; then opts+=(--dev-speakers="$(next_speaker "$f")")
+  if [[ $select == test ]]; then opts+=(--dev-dir="$data/folds/$f/test")
+  elif [[ $dev == next ]]; then opts+=(--dev-speakers="$(next_speaker "$f")")
   elif [[ -f $dev ]]; then opts+=(--dev-speakers="$(listed_speaker "$f")")
   elif [[ $dev != none ]]; then opts+=(--dev-dir="$data/folds/$f/dev"); fi
   if [[ -n $init_exp ]]; then opts+=(--stage=2 --init-model="$init_exp/$f"); fi

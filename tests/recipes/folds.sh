@@ -81,6 +81,13 @@ tap_is "and neither heard nor tested" "$(heard x) $(cut -d ' ' -f 2 data/folds/x
 printf 'x D\ny A\n' > dev.txt
 tap_ok "speakers to choose the model on, from a file" utils/train_folds.sh --folds "x y" --dev dev.txt --clean true data exp
 tap_is "are its" "$(cat exp/{x,y}/options | grep dev)" $'--dev-speakers=D\n--dev-speakers=A'
+tap_ok "epochs chosen on the test data" utils/train_folds.sh --folds y --train-opts "--seed=3 --select=test" data chosen
+tap_is "of the fold" "$(grep dev chosen/y/options)" "--dev-dir=data/folds/y/test"
+tap_ok "are scored" utils/score_folds.sh --corpus tones data chosen
+tap_has "and said to be" chosen/scores.json "tones, epochs chosen on the test data"
+tap_has "in the report, too" chosen/report.html "tones, epochs chosen on the test data"
+tap_fails "chosen on two things" '--select=test chooses the epoch on the test data: leave out --dev next' \
+  utils/train_folds.sh --folds y --dev next --train-opts --select=test data chosen
 tap_fails "a fold it lacks" 'dev.txt has no line for fold z' utils/train_folds.sh --folds z --dev dev.txt data exp
 tap_fails "a part that is none" '--dev is none, next, a file or a fold of data/utt2fold .x y z., found "w"' \
   utils/train_folds.sh --folds x --dev w data exp

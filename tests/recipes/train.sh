@@ -76,6 +76,8 @@ tap_ok "batches of half the size, two an update" serin-train --config="$conf" --
 tap_ok "the best model on held-out speakers" \
   serin-train --config="$conf" --dev-speakers=spk0,spk3 --select=best --patience=3 --epochs=12 train best
 tap_ok "is a model" serin-decode best test best/decode
+tap_ok "the best on the test data" serin-train --config="$conf" --dev-dir=test --select=test --epochs=3 train chosen
+tap_has "is said to be" "$tap_dir/.err" "epoch was chosen on the test data, test"
 tap_ok "only words" serin-train --config="$conf" --lambda-emotion=0 --lambda-gender=0 --lambda-style=0 --epochs=2 train words
 tap_ok "are decoded" serin-decode words test words/decode
 tap_is "without emotions" "$(ls words/decode)" text

@@ -26,6 +26,7 @@ printf 'epochs=1\n# comment\nrate=fast\n' > bad.conf
 tap_refuses "a config's value" "bad.conf:3: --rate=fast: expected a number" serin-train --config=bad.conf train x
 printf 'epoch=1\n' > bad.conf
 tap_refuses "a config's key" "bad.conf:1: unknown option --epoch" serin-train --config=bad.conf train x
+tap_refuses "the test data, not named" "select=test needs dev-dir" train --select=test train x
 tap_refuses "keys that contradict each other" "select=best needs dev-dir" train --select=best train x
 tap_refuses "a missing argument" "Usage: serin-train" train train
 tap_refuses "a beam of none" "--beam=0: expected an integer from 1" serin-decode --beam=0 exp test x
