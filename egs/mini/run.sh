@@ -9,7 +9,7 @@ corpus_opts=            # more options of local/make_corpus.sh
 folds="1 2"             # of five: all, or numbers, or names
 dev=none                # next: keep a speaker for choosing the model
 nj=                     # folds at once
-pretrain=               # speech, words or both: encoders first pre-trained on each fold's training part [none; with --exp both]
+pretrain=               # none, speech, words or both: encoders first pre-trained on each fold's training part [speech; with --exp both]
 more_sentences=20000    # generated text that pre-training on words reads besides
 seeds=1                 # of experiments, say "1 2 3": their spread is in the tables
 train_opts=             # more options of serin-train, --seed=2 say
@@ -40,7 +40,7 @@ elif $noisy; then
   echo "$0: --noisy true needs --exp" >&2
   exit 1
 fi
-pretrain=${pretrain:-none} data=${data:-data} dir=${dir:-exp/joint}
+pretrain=${pretrain:-speech} data=${data:-data} dir=${dir:-exp/joint}
 
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then
   echo "$0: stage 0: espeak-ng speaks the corpus, laid out as IEMOCAP is"
