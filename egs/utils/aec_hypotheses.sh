@@ -4,7 +4,7 @@
 # trained on the others. Writes <exp-dir>/<fold>/hypotheses and <exp-dir>/<fold>/text, the references. Started again, it goes on
 # where it was.
 conf=conf/train.conf    # of serin-train; one or more
-folds=all               # these, dev (a fold is left out) and nj, as train_folds.sh has them
+folds=all               # these, dev (a fold or speaker that is left out) and nj, as train_folds.sh has them
 dev=none
 nj=
 parts=2                 # into which the training folds are dealt
@@ -17,6 +17,8 @@ e.g.:  utils/aec_hypotheses.sh --folds 1,2 data/all exp/aec
 Options: --conf conf/train.conf --folds all|1,2 --dev none --parts 2 --pretrain none|speech|both --train-opts '' --decode-opts '' --nj N --clean true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/dev_speaker.sh
+. utils/dev_speaker.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -41,7 +43,11 @@ printf '%s\n' "${chosen[@]}" > "$exp/folds"
 for f in "${chosen[@]}"; do
   inner=$exp/$f/data
   mkdir -p "$exp/$f"
-  awk -v fold="$f" -v dev="$dev" '$2 != fold && $2 != dev { print $1 }' "$data/utt2fold" > "$exp/$f/utts"
+  kept=
+  if [[ $dev == next || -f $dev ]]; then kept=$(dev_speaker "$f"); fi
+  awk -v fold="$f" -v dev="$dev" -v kept="$kept" '
+    NR == FNR { speaker[$1] = $2; next }
+    $2 != fold && $2 != dev && speaker[$1] != kept { print $1 }' "$data/utt2spk" "$data/utt2fold" > "$exp/$f/utts"
   utils/subset_data_dir.sh --utt-list "$exp/$f/utts" "$data" "$inner" > /dev/null
   by=$inner/utt2fold
   if (($(cut -d ' ' -f 2 "$by" | sort -u | wc -l) < parts)); then by=$inner/utt2spk; fi

@@ -8,13 +8,14 @@ clusters=50
 mfcc_opts="--deltas=2 --cmvn=mean-variance"     # of serin-features
 labels_per_frame=3      # frames of 10 ms in one of the encoder's
 more_text=              # words: a text beside that of the data directory
+without=                # words: a speaker of the data directory whose texts are left out
 opts=                   # more options of serin-pretrain-hubert or serin-pretrain-bert
 threads=1
 train_cmd=${train_cmd:-utils/run.pl}
 help_message="Usage: utils/pretrain.sh [options] <data-dir> <dir>
 e.g.:  utils/pretrain.sh --conf 'conf/train.conf conf/pretrain.conf' data/train exp/pretrain
 Options: --what speech|words --conf conf/train.conf --clusters 50 --mfcc-opts '$mfcc_opts'
-  --labels-per-frame 3 --more-text FILE --opts '' --threads N"
+  --labels-per-frame 3 --more-text FILE --without SPEAKER --opts '' --threads N"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -34,7 +35,7 @@ done
 mkdir -p "$dir"
 
 # shellcheck disable=SC2086
-recipe="$what $clusters $mfcc_opts $labels_per_frame $opts $(cat $conf "$data/wav.scp" "$data/text" $more_text 2> /dev/null | cksum)"
+recipe="$what $clusters $mfcc_opts $labels_per_frame $without $opts $(cat $conf "$data/wav.scp" "$data/text" $more_text 2> /dev/null | cksum)"
 if [[ -f $dir/$model.done && $(< "$dir/$model.done") == "$recipe" ]]; then exit 0; fi
 if [[ ! -f $dir/$model.begun || $(< "$dir/$model.begun") != "$recipe" ]]; then rm -rf "${dir:?}/$model" "$dir/$model".*; fi
 echo "$recipe" > "$dir/$model.begun"
@@ -52,7 +53,9 @@ if [[ $what == speech ]]; then
   $train_cmd --num-threads "$threads" "$dir/log/hubert.log" serin-pretrain-hubert "${confs[@]}" \
     --labels-per-frame="$labels_per_frame" $opts "$data" "$dir/hubert.labels" "$dir/hubert"
 else
-  { sed 's/^/corpus-/' "$data/text"; if [[ -n $more_text ]]; then sed 's/^/more-/' "$more_text"; fi; } | sort > "$dir/bert.text"
+  { awk -v kept="$without" 'NR == FNR { speaker[$1] = $2; next } kept == "" || speaker[$1] != kept { print "corpus-" $0 }' \
+      "$data/utt2spk" "$data/text"
+    if [[ -n $more_text ]]; then sed 's/^/more-/' "$more_text"; fi; } | sort > "$dir/bert.text"
   $train_cmd "$dir/log/pieces.log" serin-make-vocab --type=pieces "$dir/bert.text" "$dir/bert.vocab"
   $train_cmd --num-threads "$threads" "$dir/log/bert.log" serin-pretrain-bert "${confs[@]}" --pieces="$dir/bert.vocab" $opts \
     "$dir/bert.text" "$dir/bert"

@@ -26,6 +26,8 @@ Options: --conf conf/train.conf --folds all|1,2 --dev none|next|FOLD|FILE --trai
   --only-pretrain true|false --clean true|false"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/dev_speaker.sh
+. utils/dev_speaker.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -68,24 +70,6 @@ else
 fi
 printf '%s\n' "${chosen[@]}" > "$exp/folds"
 
-# The test speakers' successor in the sorted list, the first speaker where there is none.
-next_speaker() {        # fold
-  awk -v fold="$1" '
-    NR == FNR { if ($2 == fold) test[$1]; next }
-    { if ($1 in test) tested[$2]; if (!($2 in seen)) { seen[$2]; speaker[++n] = $2 } }
-    END {
-      for (i = 1; i <= 2 * n; i++) {
-        s = speaker[(i - 1) % n + 1]
-        if (s in tested) last = i
-        else if (last) { print s; exit }
-      }
-    }' "$data/utt2fold" "$data/utt2spk"
-}
-
-listed_speaker() {      # fold
-  awk -v fold="$1" '$1 == fold { print $2; found = 1 } END { exit !found }' "$dev" || die "$dev has no line for fold $1"
-}
-
 # What decides what a fold's training and decoding give.
 recipe_of() {           # fold commands
   local data=$data/folds/$1
@@ -107,8 +91,8 @@ pretrain_fold() {       # fold options
     utils/pretrain.sh --conf "${conf%% *} $(pretrain_conf speech)" --opts "$kept" --threads "$threads" "$data/train" "$data/pretrain"
   fi
   if [[ $2 == *"=$data/pretrain/bert"* ]]; then
-    utils/pretrain.sh --what words --conf "$conf $(pretrain_conf words)" --more-text "$more_text" --threads "$threads" \
-      "$data/train" "$data/pretrain"
+    utils/pretrain.sh --what words --conf "$conf $(pretrain_conf words)" --more-text "$more_text" --without "${kept#*=}" \
+      --threads "$threads" "$data/train" "$data/pretrain"
   fi
 }
 
@@ -126,8 +110,7 @@ run_fold() {            # fold
   done
   for c in $conf; do opts+=(--config="$c"); done
   if [[ $select == test ]]; then opts+=(--dev-dir="$data/folds/$f/test")
-  elif [[ $dev == next ]]; then opts+=(--dev-speakers="$(next_speaker "$f")")
-  elif [[ -f $dev ]]; then opts+=(--dev-speakers="$(listed_speaker "$f")")
+  elif [[ $dev == next || -f $dev ]]; then opts+=(--dev-speakers="$(dev_speaker "$f")")
   elif [[ $dev != none ]]; then opts+=(--dev-dir="$data/folds/$f/dev"); fi
   if [[ -n $init_exp ]]; then opts+=(--stage=2 --init-model="$init_exp/$f"); fi
   if [[ -n $init_aec ]]; then opts+=(--init-aec="$init_aec/$f/model"); fi

@@ -165,6 +165,9 @@ tap_is "nothing is left to do there either" "$(calls)" ""
 mv utils/pretrain.sh pretrain.sh
 printf '%s\n' '#!/usr/bin/env bash' 'echo "pretrain ${*: -1}" >> calls' > utils/pretrain.sh
 chmod +x utils/pretrain.sh
+tap_fails "a speaker kept for choosing the model is not the corrector's" 'has 1 speakers: too few for --parts 2' \
+  run 16 --folds A --dev next --dir kept
+tap_is "which has the third's words alone" "$(cut -c 1 kept/aec/A/utts | sort -u)" C
 tap_ok "with pre-training" run 16 --folds A --pretrain both --more-sentences 0 --dir pre
 tap_is "of speech and of words, that comes first" "$(head -n 3 calls | tr '\n' ';')" \
   "pretrain data/all/folds/A/pretrain;pretrain data/all/folds/A/pretrain;train pre/aec/A/recogniser/part1;"
