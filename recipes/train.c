@@ -279,8 +279,8 @@ static base_status end_epoch(ser_run *r, int64_t epoch, base_error *e)
                 r->sums.total / r->sums.updates, 100 * r->sums.right / r->sums.masked, s.loss, s.accuracy,
                 r->best_step == r->step ? ", the best so far" : "");
         else if (!status)
-            base_log("epoch %" PRId64 ": loss %.3f, development UA %.1f WER %.1f%s", epoch + 1, r->sums.total / r->sums.updates,
-                s.ua, s.wer, r->best_step == r->step ? ", the best so far" : "");
+            base_log("epoch %" PRId64 ": loss %.3f, %s UA %.1f WER %.1f%s", epoch + 1, r->sums.total / r->sums.updates,
+                ser_is(c->select, "test") ? "test" : "development", s.ua, s.wer, r->best_step == r->step ? ", the best so far" : "");
     }
     return status ? status : ser_run_log(r, &s, rate, e);
 }

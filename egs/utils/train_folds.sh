@@ -56,11 +56,14 @@ else
   [[ ${#chosen[@]} -gt 0 ]] || die "--folds names no fold"
 fi
 mkdir -p "$exp"
-# Published figures are often of the best epoch on the test data; score_folds.sh says so wherever it prints such.
+# Published figures are often of the best epoch on the test data; score_folds.sh says so wherever it prints such, and
+# where the first stage was chosen so.
 # shellcheck disable=SC2086
-select=$(cat $conf <(tr ' ' '\n' <<< "$train_opts") | sed -n 's/^\(--\)\{0,1\}select=//p' | tail -n 1)
-[[ $select != test || $dev == none ]] || die "--select=test chooses the epoch on the test data: leave out --dev $dev"
-echo "${select:-last}" > "$exp/select"
+select=$(cat $conf <(tr ' ' '\n' <<< "$train_opts") | sed -n 's/^[[:blank:]]*\(--\)\{0,1\}select=\([a-z]*\).*/\2/p' | tail -n 1)
+[[ $select != test || $dev == none || " ${all[*]} " == *" $dev "* ]] || die "--select=test chooses the epoch on the test data: leave out --dev $dev"
+before=
+if [[ -n $init_exp && -f $init_exp/select ]]; then before=$(< "$init_exp/select"); fi
+if [[ $before == test ]]; then echo test; else echo "${select:-last}"; fi > "$exp/select"
 processors=$(nproc)
 if [[ $train_cmd != *run.pl* ]]; then
   nj=${nj:-${#chosen[@]}} threads=${threads:-1}

@@ -86,6 +86,12 @@ tap_is "of the fold" "$(grep dev chosen/y/options)" "--dev-dir=data/folds/y/test
 tap_ok "are scored" utils/score_folds.sh --corpus tones data chosen
 tap_has "and said to be" chosen/scores.json "tones, epochs chosen on the test data"
 tap_has "in the report, too" chosen/report.html "tones, epochs chosen on the test data"
+tap_ok "with a fold that stays apart" utils/train_folds.sh --folds y --dev x --train-opts --select=test data apart
+tap_is "and is not heard" "$(grep dev apart/y/options) $(cut -d - -f 1 apart/y/heard | sort -u)" "--dev-dir=data/folds/y/test D"
+echo "  select=last # of stage 2" > second.conf
+tap_ok "a second stage of such" utils/train_folds.sh --folds y --conf second.conf --init-exp chosen data second
+tap_ok "is scored" utils/score_folds.sh --corpus tones data second
+tap_has "and owes them its first" second/scores.json "tones, epochs chosen on the test data"
 tap_fails "chosen on two things" '--select=test chooses the epoch on the test data: leave out --dev next' \
   utils/train_folds.sh --folds y --dev next --train-opts --select=test data chosen
 tap_fails "a fold it lacks" 'dev.txt has no line for fold z' utils/train_folds.sh --folds z --dev dev.txt data exp

@@ -78,6 +78,7 @@ tap_ok "the best model on held-out speakers" \
 tap_ok "is a model" serin-decode best test best/decode
 tap_ok "the best on the test data" serin-train --config="$conf" --dev-dir=test --select=test --epochs=3 train chosen
 tap_has "is said to be" "$tap_dir/.err" "epoch was chosen on the test data, test"
+tap_has "in every epoch" "$tap_dir/.err" ", test UA "
 tap_ok "only words" serin-train --config="$conf" --lambda-emotion=0 --lambda-gender=0 --lambda-style=0 --epochs=2 train words
 tap_ok "are decoded" serin-decode words test words/decode
 tap_is "without emotions" "$(ls words/decode)" text
