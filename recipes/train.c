@@ -413,7 +413,7 @@ static void tell_speed(const ser_run *r, double speech_before, double seconds_be
         (double)base_memory_peak() / (1 << 20));
 }
 
-static base_status write_config(const ser_run *r, base_error *e)
+static base_status write_config(const ser_run *r, const ser_config *said, base_error *e)
 {
     char *path = base_path_join(r->dir, "config");
     base_out o;
@@ -421,14 +421,15 @@ static base_status write_config(const ser_run *r, base_error *e)
     if (!path)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", r->dir);
     if (!base_out_open(&o, path, e)) {
-        ser_config_print(r->config, false, o.f);
+        ser_config_print(said, false, o.f);
         base_out_commit(&o, e);
     }
     free(path);
     return e->status;
 }
 
-base_status ser_train_once(const ser_config *c, const char *data_dir, const char *exp_dir, const volatile int *stop, base_error *e)
+base_status ser_train_once(const ser_config *c, const ser_config *said, const char *data_dir, const char *exp_dir,
+    const volatile int *stop, base_error *e)
 {
     ser_run r;
     double speech = 0, seconds = 0;
@@ -440,7 +441,7 @@ base_status ser_train_once(const ser_config *c, const char *data_dir, const char
     if (!status)
         status = ser_run_resume(&r, e);
     if (!status)
-        status = write_config(&r, e);
+        status = write_config(&r, said, e);
     if (!status) {
         speech = r.speech;
         seconds = r.seconds;

@@ -55,8 +55,9 @@ void        ser_run_close(ser_run *r);
 /* Time of all processors that this process has used. */
 static inline double ser_cpu_seconds(void) { return (double)clock() / CLOCKS_PER_SEC; }
 
-/* train.c: a whole training, but for stage1-warm, which is warm.c's. */
-base_status ser_train_once(const ser_config *c, const char *data_dir, const char *exp_dir, const volatile int *stop, base_error *e);
+/* train.c: a whole training, but for stage1-warm, which is warm.c's. The folder's config tells what was said. */
+base_status ser_train_once(const ser_config *c, const ser_config *said, const char *data_dir, const char *exp_dir,
+    const volatile int *stop, base_error *e);
 
 /* state.c: goes on where the newest checkpoint is; refuses one that was begun with another configuration or data. */
 base_status ser_run_resume(ser_run *r, base_error *e);

@@ -33,13 +33,13 @@ base_status ser_train(const ser_config *c, const char *data_dir, const char *exp
     if (c->estimate)
         then.stage1_warm = 0;
     if (!then.stage1_warm)
-        return ser_train_once(&then, data_dir, exp_dir, stop, e);
+        return ser_train_once(&then, c, data_dir, exp_dir, stop, e);
     if (!(dir = base_path_join(exp_dir, "warm")))
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", exp_dir);
     then.init_model = dir;
     base_log("%d of %d epochs hear speech alone, in %s", first.epochs, c->epochs, dir);
-    if (!base_make_dirs(exp_dir, e) && !ser_train_once(&first, data_dir, dir, stop, e))
-        ser_train_once(&then, data_dir, exp_dir, stop, e);
+    if (!base_make_dirs(exp_dir, e) && !ser_train_once(&first, &first, data_dir, dir, stop, e))
+        ser_train_once(&then, c, data_dir, exp_dir, stop, e);
     free(dir);
     return e->status;
 }

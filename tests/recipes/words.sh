@@ -85,6 +85,9 @@ while [[ $(wc -l 2> /dev/null < stopped/warm/train.tsv || echo 0) -lt 2 ]] && ki
 kill -INT $pid && wait $pid 2> /dev/null
 tap_ok "stopped in it, and again" train "${warm[@]}" train stopped
 tap_ok "it is the same to the bit" cmp warm/model.safetensors stopped/model.safetensors
+tap_ok "its configuration goes on with it" serin-train --config=warm/config train warm
+tap_ok "and elsewhere" serin-train --config=warm/config train warm2
+tap_ok "makes the same to the bit" cmp warm/model.safetensors warm2/model.safetensors
 tap_refuses "nothing but speech alone" "none is left for speech and words together" train --input=both --stage1-warm=5 --epochs=5 train x
 tap_refuses "words that never join" "before words join it" serin-train --config="$conf" --stage1-warm=2 train x
 
