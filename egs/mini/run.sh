@@ -15,14 +15,15 @@ seeds=1                 # of experiments, say "1 2 3": their spread is in the ta
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 exp=                    # experiments of the paper, say "1 2 13-15"; utils/experiments.txt has their parts
-noisy=false             # with --exp: noise and many errors of recognition, in the place of MELD (experiments 30 to 37)
-data=                   # where corpus and data directory are made [data; with --exp data/hard or data/noisy]
-dir=                    # where models and scores go [exp/joint; with --exp exp/hard or exp/noisy]
+noisy=auto              # with --exp: true: a corpus with noise and many errors of recognition; auto: for 30 to 37, in the place of MELD
+data=                   # where corpus and data directory are made [data; with --exp data/hard, data/noisy]
+dir=                    # where models and scores go [exp/joint; with --exp exp/hard, exp/noisy]
 help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts N] [--corpus-opts '...']
   [--folds 1,2|all|Ses01,Ses04] [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--data DIR]
-  [--dir DIR] [--exp '1 2 13-15'] [--noisy true] [--seeds '1 2 3']
+  [--dir DIR] [--exp '1 2 13-15'] [--noisy auto|true|false] [--seeds '1 2 3']
   [--pretrain none|speech|words|both] [--more-sentences 20000]"
 cd "$(dirname "$0")"
+args=("$@")
 # shellcheck source=egs/mini/cmd.sh
 . ./cmd.sh
 # shellcheck source=egs/utils/parse_options.sh
@@ -30,6 +31,28 @@ cd "$(dirname "$0")"
 # shellcheck source=egs/mini/path.sh
 . ./path.sh
 set -euo pipefail
+
+# Experiments of MELD's part of the paper have a corpus of their own.
+if [[ -n $exp && $noisy == auto ]]; then
+  clean="" late=""
+  for word in ${exp//,/ }; do
+    if [[ $word =~ ^0*([1-9][0-9]?)(-0*([1-9][0-9]?))?$ ]]; then
+      for ((n = BASH_REMATCH[1]; n <= ${BASH_REMATCH[3]:-BASH_REMATCH[1]}; n++)); do
+        if ((n >= 30 && n <= 37)); then late+=" $n"; else clean+=" $n"; fi
+      done
+    else
+      clean+=" $word"   # run_experiments.sh says what is wrong with it
+    fi
+  done
+  if [[ -n $clean && -n $late ]]; then
+    [[ -z $data$dir ]] || { echo "$0: --exp \"$exp\" is of two corpora: leave out --data and --dir, or set --noisy" >&2; exit 1; }
+    ./run.sh "${args[@]}" --exp "$clean" --noisy false
+    exec ./run.sh "${args[@]}" --exp "$late" --noisy true
+  fi
+  if [[ -n $late ]]; then noisy=true; fi
+fi
+if [[ $noisy == auto ]]; then noisy=false; fi
+[[ $noisy == true || $noisy == false ]] || { echo "$0: --noisy is auto, true or false, found \"$noisy\"" >&2; exit 1; }
 
 corpus_conf="" has="" name=synthetic
 if [ -n "$exp" ]; then

@@ -38,7 +38,7 @@ while read -r n a w t o; do
 done < utils/experiments.txt
 
 if [[ -f $conf_dir/aec.conf ]]; then has+=,aec; fi
-if [[ -n $hubert ]]; then has+=,pretrained; fi
+if [[ -n $hubert || $pretrain == @(speech|both) ]]; then has+=,pretrained; fi
 
 # ---- what is asked for, and whether it can be run: all of it is checked before any of it begins
 chosen=()
@@ -55,7 +55,7 @@ done
 declare -A meaning=(
   [aec]="$conf_dir/aec.conf, the settings of the corrector"
   [meld]="the MELD corpus, and this is another"
-  [pretrained]="published weights of HuBERT and BERT: adapters alone cannot teach random encoders"
+  [pretrained]="an encoder that was trained before, published or by --pretrain speech: adapters alone cannot teach a random one"
 )
 lacks() {               # experiment: a line for each thing it needs that is not there, and so for those it goes on from
   local n=$1 need task table

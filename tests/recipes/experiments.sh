@@ -75,10 +75,11 @@ tap_is "serin-train knows the options of each" "$(cat wrong 2> /dev/null)" ""
 mv conf/aec.conf aec.conf
 tap_fails "an experiment that needs the corrector" 'experiment 16 needs conf/aec.conf, the settings.*nothing was begun' run "1 16"
 tap_fails "through its first stage" 'experiment 18 needs conf/aec.conf' run 18
-tap_fails "MELD" 'experiment 31 needs the MELD corpus' run 31
-tap_fails "all that is missing" 'experiment 37 needs the MELD corpus.*37 needs conf/aec|37 needs conf/aec.*37 needs the MELD' run 37
+tap_fails "MELD" 'experiment 31 needs the MELD corpus' run 31 --noisy false
+tap_fails "all that is missing" 'experiment 37 needs the MELD corpus.*37 needs conf/aec|37 needs conf/aec.*37 needs the MELD' run 37 --noisy false
+tap_fails "two corpora in one folder" '"1 31-32" is of two corpora' run "1 31-32"
 mv aec.conf conf
-tap_fails "published weights" 'experiment 19 needs published weights' run 19-21
+tap_fails "an encoder" 'experiment 19 needs an encoder that was trained before' run 19-21
 tap_fails "a number that is none" '"two" is no experiment' run "1 two"
 tap_fails "one too many" 'there is no experiment 38; the paper has 1 to 37' run 38
 tap_fails "none" 'no experiment is asked for' utils/run_experiments.sh " " data/all exp
@@ -175,6 +176,13 @@ rm calls
 tap_has "the recognisers begin with the fold's encoder" pre/aec/A/recogniser/part1/options 'init-model=data/all/folds/A/pretrain/hubert'
 tap_has "the corrector with its BERT" pre/aec/A/model/options 'init-bert=data/all/folds/A/pretrain/bert'
 mv pretrain.sh utils/pretrain.sh
+
+# ---- MELD's experiments have a corpus of their own
+mkdir data/hard data/noisy
+ln -s ../all data/hard/all
+ln -s ../all data/noisy/all
+tap_ok "experiments of both" ./run.sh --stage 2 --folds A --nj 1 --pretrain none --exp "2 29-30"
+tap_is "each in its folder" "$(cd exp && echo {hard,noisy}/exp??)" "hard/exp02 hard/exp29 noisy/exp30"
 
 # ---- tables
 rm -rf exp
