@@ -18,11 +18,16 @@ trap 'rm -f "$log"' EXIT
 rows=()
 apart=()                # pairs that cannot be compared
 
+# What an experiment answered: of texts those that were corrected, where they were.
+answers() {             # experiment, table
+  if [[ -f $1/decode/$2_aec ]]; then echo "$1/decode/$2_aec"; else echo "$1/decode/$2"; fi
+}
+
 # "+1.25 [-0.50, +3.00] p 0.160" for each of the measures, with a bar between; "-" where the scorer found none.
 differences() {         # scorer, table, first, second, measures
   local out=
   if [[ -f $3/decode/$2 && -f $4/decode/$2 ]] && cmp -s "$3/ref/$2" "$4/ref/$2"; then
-    out=$("$1" --bootstrap="$bootstrap" --versus="$3/decode/$2" "$4/ref/$2" "$4/decode/$2" 2> "$log") ||
+    out=$("$1" --bootstrap="$bootstrap" --versus="$(answers "$3" "$2")" "$4/ref/$2" "$(answers "$4" "$2")" 2> "$log") ||
       { cat "$log" >&2; exit 1; }
   fi
   awk -v measures="$5" '
@@ -69,5 +74,5 @@ printf '%s\n' "| pair | utterances | UA | WA | F1 | WER |" "${rows[@]}" | awk -F
     }
   }'
 echo
-echo "In percentage points [95 % interval] with p, paired by utterance; below 0 is better for WER."
+echo "In percentage points [95 % interval] with p, paired by utterance; below 0 is better for WER (after correction)."
 for pair in "${apart[@]}"; do echo "Not compared: $pair, which were not scored on the same utterances with the same labels."; done
