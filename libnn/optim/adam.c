@@ -10,7 +10,11 @@
  *     root    1 / sqrt(c2)    1 / sqrt(c2)    1                      1                   1
  *     after   1               1               1 - lr lambda          1                   1
  * Sources: torch/optim/adam.py and adamw.py, transformers' former AdamW, fairseq/optim/adam.py, and optimization.py of
- * google-research/bert, whose p -= lr (m / (sqrt(v) + eps) + lambda p) is the form above. */
+ * google-research/bert, whose p -= lr (m / (sqrt(v) + eps) + lambda p) is the form above.
+ *
+ * A moment below FLT_MIN is 0: the moments of a weight that gets no gradient any more, as most of a word table, would
+ * stay subnormal for ever once they have decayed so far, and processors compute with subnormal numbers many times slower. */
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -200,14 +204,16 @@ static coefficients coefficients_of(const nn_adam *a, double rate, double decay,
                            (float)root, (float)a->eps, (float)before, (float)size, (float)after };
 }
 
+static inline float normal(float x) { return fabsf(x) < FLT_MIN ? 0.0f : x; }
+
 BASE_CLONES static void update(float *restrict p, const float *restrict g, float *restrict m, float *restrict v, int64_t n,
     coefficients c)
 {
     base_parallel_for(n, GRAIN, i, end)
         for (; i < end; i++) {
             float x = g[i] * c.scale + c.l2 * p[i];
-            float mi = m[i] + c.new1 * (x - m[i]);
-            float vi = c.beta2 * v[i] + c.new2 * x * x;
+            float mi = normal(m[i] + c.new1 * (x - m[i]));
+            float vi = normal(c.beta2 * v[i] + c.new2 * x * x);
             m[i] = mi;
             v[i] = vi;
             p[i] = (p[i] * c.before - c.size * mi / (sqrtf(vi) * c.root + c.eps)) * c.after;

@@ -1,5 +1,6 @@
 /* Optimisers against torch's trajectories (tests/parity/make_store.py) and, for the variants torch does not have, against
  * their published formulas in double. */
+#include <float.h>
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -398,6 +399,33 @@ START_TEST(update_is_fast)
 }
 END_TEST
 
+static bool is_subnormal(float x) { return x != 0.0f && fabsf(x) < FLT_MIN; }
+
+/* Without gradients moments decay to 0 in every variant, and are never subnormal on the way. */
+START_TEST(moments_decay_to_zero)
+{
+    enum { N = 1000, STEPS = 700 };
+    nn_params *p = make_one(N);
+    nn_adam_options o = { .kind = (nn_adam_kind)_i, .beta1 = 0.9, .beta2 = 0.98, .eps = 1e-8 };
+    nn_adam *a = nn_adam_new(p, &o, NULL);
+    float *m = nn_adam_m(a), *v = nn_adam_v(a);
+
+    for (int i = 0; i < N; i++) {
+        m[i] = (i % 2 ? -1e-25f : 1e-25f) * (float)(i + 1);
+        v[i] = 1e-35f * (float)(i + 1);
+    }
+    for (int t = 0; t < STEPS; t++) {
+        nn_adam_step(a, 1e-3, 1);
+        for (int i = 0; i < N; i++)
+            ck_assert_msg(!is_subnormal(m[i]) && !is_subnormal(v[i]), "step %d: %g, %g", t, (double)m[i], (double)v[i]);
+    }
+    for (int i = 0; i < N; i++)
+        ck_assert(m[i] == 0.0f && v[i] == 0.0f);
+    nn_adam_free(a);
+    nn_params_free(p);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("libnn/optim");
@@ -414,6 +442,9 @@ static Suite *suite(void)
     unit_add(s, averages);
     unit_add(s, threads_change_nothing);
     unit_add(s, update_is_fast);
+    TCase *decay = tcase_create("moments_decay_to_zero");
+    tcase_add_loop_test(decay, moments_decay_to_zero, NN_ADAMW, NN_ADAM_BERT + 1);
+    suite_add_tcase(s, decay);
     return s;
 }
 
