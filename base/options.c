@@ -13,18 +13,19 @@
 #include "base/log.h"
 
 #define CONFIG_LIMIT (1 << 20)
-#define MOST_OPTIONS 128
+#define MOST_OPTIONS 256
 
-typedef enum kind { INT, FLOAT, BOOL, TEXT, CHOICE } kind;
+typedef enum kind { INT, FLOAT, BOOL, TEXT, CHOICE, ALIAS } kind;
 
 typedef struct option {
     kind        kind;
     const char *name, *help;
     void       *value;
     double      least, most;
-    const char *words;      /* of a choice: "a|b|c" */
+    const char *words;      /* of a choice: "a|b|c"; of an alias: the new name */
     char       *owned;      /* text that came from a config file */
     int         line;       /* of the config being read, where it was set; 0: not yet */
+    bool        given;
 } option;
 
 struct base_options {
@@ -120,6 +121,11 @@ void base_option_choice(base_options *o, const char *name, const char **value, c
     add(o, (option){ .kind = CHOICE, .name = name, .help = help, .value = value, .words = words });
 }
 
+void base_option_alias(base_options *o, const char *old, const char *name)
+{
+    add(o, (option){ .kind = ALIAS, .name = old, .words = name });
+}
+
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 static void print_default(const option *p)
@@ -133,6 +139,7 @@ static void print_default(const option *p)
         const char *text = *(const char **)p->value;
         printf("(%s, default \"%s\")\n", p->kind == TEXT ? "text" : p->words, text ? text : "");
     }
+    case ALIAS: break;
     }
 }
 
@@ -140,6 +147,8 @@ static void print_usage(const base_options *o)
 {
     printf("\n%s\nOptions:\n", o->usage);
     for (int i = 0; i < o->n; i++) {
+        if (!o->list[i].help)
+            continue;
         printf("  --%-24s %s ", o->list[i].name, o->list[i].help);
         print_default(&o->list[i]);
     }
@@ -228,7 +237,10 @@ static void set(option *p, const char *text, const place *at)
         break;
     case TEXT:
         *(const char **)p->value = text;
+        break;
+    case ALIAS: break;
     }
+    p->given = true;
 }
 
 /* "name=value" or "name". */
@@ -239,6 +251,13 @@ static option *assign(base_options *o, const char *text, const place *at)
 
     if (!p)
         refuse(at, "unknown option --%.*s", (int)(n < 100 ? n : 100), text);
+    if (p->kind == ALIAS) {
+        if (at->file)
+            base_warn("%s:%d: %s is an old name: write %s%s", at->file, at->line, p->name, p->words, text + n);
+        else
+            base_warn("--%s is an old name: write --%s%s", p->name, p->words, text + n);
+        p = find(o, p->words, strlen(p->words));
+    }
     if (at->file && strcmp(p->name, "config") == 0)
         refuse(at, "a config file cannot name another");
     if (at->file && p->line)
@@ -357,6 +376,13 @@ void base_options_parse(base_options *o, int argc, char **argv, int least, int m
                        most < 0 ? "at least " : least < most ? "up to " : "", most < 0 ? least : most);
         exit(1);
     }
+}
+
+bool base_options_given(base_options *o, const char *name)
+{
+    const option *p = find(o, name, strlen(name));
+
+    return p && p->given;
 }
 
 int base_options_count(const base_options *o) { return o->n_arguments; }

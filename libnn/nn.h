@@ -255,10 +255,10 @@ SERIN_API const char *nn_blas(bool *good);
  * and Google's BERT optimiser. */
 typedef enum nn_adam_kind { NN_ADAMW, NN_ADAM, NN_ADAMW_HF, NN_ADAM_FAIRSEQ, NN_ADAM_BERT } nn_adam_kind;
 
-/* Parameters whose names begin with prefix have their own rate (relative to the schedule) and decay. */
+/* Parameters whose names begin with prefix have their own learning rate and decay; "*.lora." are those with this anywhere in them. */
 typedef struct nn_group {
     const char *prefix;
-    double      rate;           /* factor on the learning rate; 0 leaves them as they are */
+    double      factor;         /* on the learning rate of the schedule; 0 leaves them as they are */
     double      decay;          /* weight decay; < 0: the optimiser's */
 } nn_group;
 
@@ -266,7 +266,7 @@ typedef struct nn_adam_options {
     nn_adam_kind kind;
     double beta1, beta2, eps, decay;
     bool   decay_vectors;       /* biases and norm weights (ndim < 2) decay too */
-    const nn_group *groups;     /* the longest prefix that fits counts */
+    const nn_group *groups;     /* the last that fits counts */
     int    n_groups;
 } nn_adam_options;
 #define NN_ADAM_DEFAULTS { NN_ADAMW, 0.9, 0.999, 1e-8, 0.01, false, NULL, 0 }
@@ -276,8 +276,9 @@ SERIN_API bool     nn_adam_kind_of(const char *name, nn_adam_kind *kind);  /* "a
 /* After build. BASE_VALUE: an option out of range; BASE_MISSING: a group's prefix that no parameter has. */
 SERIN_API nn_adam *nn_adam_new(nn_params *p, const nn_adam_options *o, base_error *e);
 SERIN_API void     nn_adam_free(nn_adam *a);
-/* One update from the gradients, which are multiplied by grad_scale first. rate: the schedule's, before groups. */
-SERIN_API void     nn_adam_step(nn_adam *a, double rate, double grad_scale);
+/* One update from the gradients, which are multiplied by grad_scale first. rate: the schedule's, before groups. BASE_VALUE, and
+ * nothing is changed: a rate or grad_scale that is NaN or infinite. */
+SERIN_API base_status nn_adam_step(nn_adam *a, double rate, double grad_scale);
 /* State for checkpoints: updates done, first and second moments [nn_params_trainable]. */
 SERIN_API int64_t *nn_adam_steps(nn_adam *a);
 SERIN_API float   *nn_adam_m(nn_adam *a);

@@ -15,7 +15,7 @@
 enum { KEEP = 2, TEXT = 200 };
 
 const char *const ser_aec_keys[] = { "pieces", "init-bert", "bert-width", "bert-layers", "bert-heads", "bert-inner", "bert-dropout",
-    "aec-layers", "init", "epochs", "max-updates", "rate", "decay", "clip", "schedule", "warmup", "label-smoothing", "seed", NULL };
+    "aec-layers", "init", "epochs", "max-updates", "learning-rate", "decay", "clip", "schedule", "warmup", "label-smoothing", "seed", NULL };
 
 typedef struct trainer {
     const ser_aec_options *o;
@@ -83,8 +83,8 @@ static base_status tape_failed(const trainer *t, base_error *e)
 static base_status update(trainer *t, const int64_t *which, int n, double *sum, base_error *e)
 {
     const ser_config *c = &t->o->config;
+    double rate = nn_schedule_rate(&t->schedule, t->step), norm;
     nn_tensor *loss;
-    double norm;
 
     if (fill(t, which, n, t->o->noise, e))
         return e->status;
@@ -98,7 +98,8 @@ static base_status update(trainer *t, const int64_t *which, int n, double *sum, 
     norm = nn_grad_norm(t->params);
     if (!isfinite(norm))
         return base_fail(e, BASE_VALUE, "update %" PRId64 ": the loss or its gradient is not a number; a smaller rate may help", t->step + 1);
-    nn_adam_step(t->adam, nn_schedule_rate(&t->schedule, t->step), c->clip > 0 ? nn_clip_factor(norm, c->clip) : 1);
+    if (nn_adam_step(t->adam, rate, c->clip > 0 ? nn_clip_factor(norm, c->clip) : 1))
+        return base_fail(e, BASE_VALUE, "update %" PRId64 ": the learning rate is %g", t->step + 1, rate);
     t->step++;
     return BASE_OK;
 }
@@ -168,7 +169,7 @@ static nn_checkpoint checkpoint_of(const trainer *t, char settings[TEXT], char s
     for (int64_t i = 0; i < t->data.n; i++)
         h = base_hash_text(base_hash_text(base_hash_text(h, t->data.pair[i].heard), "/"), t->data.pair[i].said);
     snprintf(settings, TEXT, "data %016" PRIx64 " updates %" PRId64 " batch %d noise %g rate %g seed %d", h, t->schedule.total, o->batch,
-        o->noise, o->config.rate, o->config.seed);
+        o->noise, o->config.learning_rate, o->config.seed);
     snprintf(state, TEXT, "%a", t->best);
     return (nn_checkpoint){ .params = t->params, .adam = t->adam, .meta = { { "settings", settings }, { "best", state } }, .n_meta = 2 };
 }
@@ -313,7 +314,7 @@ static base_status open_run(trainer *t, const char *text, const char *heard, con
     t->schedule.total = c->epochs * t->per_epoch;
     if (c->max_updates)
         t->schedule.total = base_min_i64(t->schedule.total, c->max_updates);
-    t->schedule.rate = c->rate;
+    t->schedule.rate = c->learning_rate;
     t->schedule.warmup = (int64_t)(c->warmup * (double)t->schedule.total);
     t->schedule.power = 1;
     return BASE_OK;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "recipes/ser.h"
 
 typedef enum kind { INT, FLOAT, BOOL, TEXT, CHOICE } kind;
@@ -79,6 +80,30 @@ void ser_config_options(ser_config *c, const char *const *names, base_options *o
         }
     }
 }
+
+/* encoder-rate was a factor on the rate. */
+static void take_factor(ser_config *c, double factor, base_options *o)
+{
+    if (!base_options_given(o, "encoder-rate"))
+        return;
+    if (!base_options_given(o, "encoder-learning-rate"))
+        c->encoder_learning_rate = factor * c->learning_rate;
+    base_warn("encoder-rate=%g, a factor, is an old name: write encoder-learning-rate=%g", factor, c->encoder_learning_rate);
+}
+
+void ser_config_parse(ser_config *c, const char *const *names, base_options *o, int argc, char **argv, int least, int most)
+{
+    double factor = 1;
+
+    ser_config_options(c, names, o);
+    base_option_alias(o, "rate", "learning-rate");
+    if (is_among("encoder-learning-rate", names))
+        base_option_float(o, "encoder-rate", &factor, 0, 1000, NULL);
+    base_options_parse(o, argc, argv, least, most);
+    take_factor(c, factor, o);
+}
+
+double ser_encoder_rate(const ser_config *c) { return c->encoder_learning_rate < 0 ? c->learning_rate : c->encoder_learning_rate; }
 
 /* The shortest decimal that reads back as x. */
 static void print_number(double x, FILE *f)

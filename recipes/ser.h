@@ -29,6 +29,9 @@ typedef struct ser_config {
 ser_config ser_config_defaults(void);
 /* Registers these keys (NULL at the end; names NULL: every key) as options of a program. */
 void ser_config_options(ser_config *c, const char *const *names, base_options *o);
+/* The same, and parses the program's line. Names and meanings that keys had before go on to work, with a warning that says the new. */
+void ser_config_parse(ser_config *c, const char *const *names, base_options *o, int argc, char **argv, int least, int most);
+double ser_encoder_rate(const ser_config *c);   /* encoder-learning-rate, or what stands for it */
 /* What no range can say: BASE_VALUE when two keys contradict each other, both named. */
 base_status ser_config_check(const ser_config *c, base_error *e);
 /* Every key, "key=value" a line; or only those the weights depend on. A --config file reads it back exactly. */

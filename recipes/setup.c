@@ -193,10 +193,35 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
     return c->stage1_warm && c->lambda_ctc > 0 ? ser_weights_load(r->model->params, c->init_model, &ctc_head, e) : BASE_OK;
 }
 
+/* What the schedule runs up to; groups have factors on it. */
+static double peak_rate(const ser_config *c) { return c->learning_rate > 0 ? c->learning_rate : ser_encoder_rate(c); }
+
+/* Encoders begin with what they have learnt; what is added to them is new, like fusion and heads. */
+static int make_groups(const ser_run *r, nn_group out[5])
+{
+    static const char *const added[] = { "*adapter.", "*.lora." };
+    const ser_config *c = r->config;
+    double peak = peak_rate(c), own = peak > 0 ? c->learning_rate / peak : 1, encoder = peak > 0 ? ser_encoder_rate(c) / peak : 1;
+    int n = 0;
+
+    out[n++] = (nn_group){ "", own, -1 };
+    if (r->model->encoder)
+        out[n++] = (nn_group){ "hubert.", encoder, -1 };
+    if (r->model->bert)
+        out[n++] = (nn_group){ "bert.", encoder, -1 };
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < nn_params_count(r->model->params); i++)
+            if (strstr(nn_params_at(r->model->params, i)->name, added[k] + 1)) {
+                out[n++] = (nn_group){ added[k], own, -1 };
+                break;
+            }
+    return n;
+}
+
 static base_status make_optimiser(ser_run *r, base_error *e)
 {
     const ser_config *c = r->config;
-    nn_group encoder[] = { { "hubert.", c->encoder_rate, -1 }, { "bert.", c->encoder_rate, -1 } };
+    nn_group groups[5];
     nn_adam_options o = NN_ADAM_DEFAULTS;
     bool known = nn_adam_kind_of(c->optimiser, &o.kind) && nn_schedule_kind_of(c->schedule, &r->schedule.kind);
 
@@ -206,8 +231,8 @@ static base_status make_optimiser(ser_run *r, base_error *e)
     o.beta2 = c->beta2;
     o.eps = c->eps;
     o.decay = c->decay;
-    o.groups = r->model->encoder ? encoder : encoder + 1;
-    o.n_groups = (r->model->encoder != NULL) + (r->model->bert != NULL);
+    o.groups = groups;
+    o.n_groups = make_groups(r, groups);
     r->adam = nn_adam_new(r->model->params, &o, e);
     return e->status;
 }
@@ -229,11 +254,11 @@ static void make_schedule(ser_run *r)
     const ser_config *c = r->config;
     double total = (double)r->total;
 
-    r->schedule.rate = c->rate;
+    r->schedule.rate = peak_rate(c);
     r->schedule.total = r->total;
     r->schedule.warmup = (int64_t)(c->warmup * total);
     r->schedule.hold = (int64_t)(c->hold * total);
-    r->schedule.final_rate = r->schedule.kind == NN_POLYNOMIAL ? c->final_rate * c->rate : c->final_rate;
+    r->schedule.final_rate = r->schedule.kind == NN_POLYNOMIAL ? c->final_rate * r->schedule.rate : c->final_rate;
     r->schedule.power = 1;
 }
 

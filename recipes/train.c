@@ -192,7 +192,7 @@ static base_status update(ser_run *r, int64_t first, int64_t n, ser_sums *sums, 
 {
     const ser_plan *p = &r->plan;
     const ser_config *c = r->config;
-    double norm;
+    double rate = nn_schedule_rate(&r->schedule, r->step), norm;
 
     weigh(r, p->item + p->batch[first], p->batch[first + n] - p->batch[first]);
     if (gather_vectors(r, first, n, e))
@@ -207,7 +207,8 @@ static base_status update(ser_run *r, int64_t first, int64_t n, ser_sums *sums, 
     if (!isfinite(norm))
         return base_fail(e, BASE_VALUE, "update %" PRId64 ": the gradients are not numbers; first utterance of the batch: \"%s\"",
             r->step + 1, r->batch.utt[0]->key);
-    nn_adam_step(r->adam, nn_schedule_rate(&r->schedule, r->step), c->clip > 0 ? nn_clip_factor(norm, c->clip) : 1);
+    if (nn_adam_step(r->adam, rate, c->clip > 0 ? nn_clip_factor(norm, c->clip) : 1))
+        return base_fail(e, BASE_VALUE, "update %" PRId64 ": the learning rate is %g", r->step + 1, rate);
     if (r->average && r->step >= r->average_from)
         nn_average_add(r->average);
     sums->norm = norm;

@@ -26,10 +26,10 @@
 
 #define GRAIN 16384
 
-/* A stretch of the flat arrays whose rate and decay are one. */
+/* A stretch of the flat arrays whose factor on the rate and decay are one. */
 typedef struct segment {
     int64_t begin, end;
-    double  rate, decay;
+    double  factor, decay;
 } segment;
 
 struct nn_adam {
@@ -55,25 +55,20 @@ bool nn_adam_kind_of(const char *name, nn_adam_kind *kind)
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
-static const nn_group *group_of(const nn_adam_options *o, const char *name)
+static bool belongs(const char *name, const nn_group *g)
 {
-    const nn_group *best = NULL;
-
-    for (int i = 0; i < o->n_groups; i++) {
-        size_t n = strlen(o->groups[i].prefix);
-        if (!strncmp(name, o->groups[i].prefix, n) && (!best || n > strlen(best->prefix)))
-            best = &o->groups[i];
-    }
-    return best;
+    return *g->prefix == '*' ? strstr(name, g->prefix + 1) != NULL : !strncmp(name, g->prefix, strlen(g->prefix));
 }
 
 static segment segment_of(const nn_adam *a, const nn_adam_options *o, const nn_param *q)
 {
-    const nn_group *group = group_of(o, q->name);
-    segment s = { q->x - a->p, q->x - a->p + q->count, group ? group->rate : 1.0, o->decay };
+    segment s = { q->x - a->p, q->x - a->p + q->count, 1.0, o->decay };
 
-    if (group && group->decay >= 0)
-        s.decay = group->decay;
+    for (int i = 0; i < o->n_groups; i++)
+        if (belongs(q->name, &o->groups[i])) {
+            s.factor = o->groups[i].factor;
+            s.decay = o->groups[i].decay >= 0 ? o->groups[i].decay : o->decay;
+        }
     if (q->ndim < 2 && !o->decay_vectors)
         s.decay = 0;
     return s;
@@ -97,7 +92,7 @@ static void resolve(nn_adam *a, const nn_params *p, const nn_adam_options *o)
             s[n++] = segment_of(a, o, nn_params_at(p, i));
     qsort(s, (size_t)n, sizeof *s, by_begin);
     for (int i = 0; i < n; i++)
-        if (merged && s[merged - 1].rate == s[i].rate && s[merged - 1].decay == s[i].decay)
+        if (merged && s[merged - 1].factor == s[i].factor && s[merged - 1].decay == s[i].decay)
             s[merged - 1].end = s[i].end;
         else
             s[merged++] = s[i];
@@ -107,12 +102,13 @@ static void resolve(nn_adam *a, const nn_params *p, const nn_adam_options *o)
 /* A group that no parameter belongs to is a misspelt one. */
 static base_status check_group(const nn_params *p, const nn_group *g, base_error *e)
 {
-    if (!(g->rate >= 0 && g->rate < INFINITY && g->decay < INFINITY))
-        return base_fail(e, BASE_VALUE, "optimiser: group \"%s\": rate %g, decay %g", g->prefix, g->rate, g->decay);
+    if (!(g->factor >= 0 && g->factor < INFINITY && g->decay < INFINITY))
+        return base_fail(e, BASE_VALUE, "optimiser: group \"%s\": factor %g, decay %g", g->prefix, g->factor, g->decay);
     for (int i = 0; i < nn_params_count(p); i++)
-        if (!strncmp(nn_params_at(p, i)->name, g->prefix, strlen(g->prefix)))
+        if (belongs(nn_params_at(p, i)->name, g))
             return BASE_OK;
-    return base_fail(e, BASE_MISSING, "optimiser: group \"%s\": no parameter's name begins so", g->prefix);
+    return base_fail(e, BASE_MISSING, "optimiser: group \"%s\": no parameter's name %s so", g->prefix,
+        *g->prefix == '*' ? "holds it, or ends" : "begins");
 }
 
 static base_status check_options(const nn_params *p, const nn_adam_options *o, base_error *e)
@@ -220,13 +216,16 @@ BASE_CLONES static void update(float *restrict p, const float *restrict g, float
         }
 }
 
-void nn_adam_step(nn_adam *a, double rate, double grad_scale)
+base_status nn_adam_step(nn_adam *a, double rate, double grad_scale)
 {
+    if (!isfinite(rate) || !isfinite(grad_scale))
+        return BASE_VALUE;
     a->steps++;
     for (int i = 0; i < a->n_segments; i++) {
         const segment *s = &a->segments[i];
-        if (s->rate > 0)
+        if (s->factor > 0)
             update(a->p + s->begin, a->g + s->begin, a->m + s->begin, a->v + s->begin, s->end - s->begin,
-                coefficients_of(a, rate * s->rate, s->decay, grad_scale));
+                coefficients_of(a, rate * s->factor, s->decay, grad_scale));
     }
+    return BASE_OK;
 }

@@ -30,7 +30,7 @@ static double tri_stage(const nn_schedule *s, int64_t step)
         return s->rate;
     if (into > decay || decay <= 0)
         return s->rate * s->final_rate;
-    return s->rate * exp(log(s->final_rate) * (double)into / (double)decay);
+    return s->rate * pow(s->final_rate, (double)into / (double)decay);
 }
 
 double nn_schedule_rate(const nn_schedule *s, int64_t step)

@@ -15,8 +15,7 @@ int main(int argc, char **argv)
     base_options *po = base_options_new(usage);
     int status;
 
-    ser_config_options(&c, NULL, po);
-    base_options_parse(po, argc, argv, 2, 2);
+    ser_config_parse(&c, NULL, po, argc, argv, 2, 2);
     c.pretrain = "words";
     c.input = "text";
     c.train_text = "ref";

@@ -15,8 +15,7 @@ int main(int argc, char **argv)
     base_options *po = base_options_new(usage);
     int status;
 
-    ser_config_options(&c, NULL, po);
-    base_options_parse(po, argc, argv, 3, 3);
+    ser_config_parse(&c, NULL, po, argc, argv, 3, 3);
     c.pretrain = "frames";
     c.frame_labels = base_options_argument(po, 1);
     c.input = "speech";

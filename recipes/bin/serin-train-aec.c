@@ -24,11 +24,10 @@ int main(int argc, char **argv)
     base_error e = BASE_ERROR_INIT;
     int status = 0;
 
-    ser_config_options(&o.config, ser_aec_keys, po);
     base_option_int(po, "batch", &o.batch, 1, 1024, "pairs in one update");
     base_option_float(po, "noise", &o.noise, 0, 0.9, "share of a hypothesis' characters dropped, doubled or replaced, anew in each epoch");
     base_option_float(po, "dev-share", &o.dev_share, 0, 0.9, "share of the utterances kept to count errors on; 0: none, the last epoch stays");
-    base_options_parse(po, argc, argv, 3, 3);
+    ser_config_parse(&o.config, ser_aec_keys, po, argc, argv, 3, 3);
     sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, NULL);
     sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, NULL);
     if (ser_aec_train(&o, base_options_argument(po, 0), base_options_argument(po, 1), base_options_argument(po, 2), &stop, &e))

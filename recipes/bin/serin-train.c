@@ -13,8 +13,7 @@ int main(int argc, char **argv)
     base_options *po = base_options_new(usage);
     int status;
 
-    ser_config_options(&c, NULL, po);
-    base_options_parse(po, argc, argv, 2, 2);
+    ser_config_parse(&c, NULL, po, argc, argv, 2, 2);
     status = ser_train_command(&c, base_options_argument(po, 0), base_options_argument(po, 1));
     base_options_free(po);
     return status;

@@ -6,7 +6,7 @@ PATH=$PWD/tests/recipes:$PATH
 cd "$tap_dir" || exit 1
 conf=$top/tests/recipes/tones.conf
 small=(--pieces=pieces.txt --bert-width=32 --bert-layers=1 --bert-heads=2 --bert-inner=64 --bert-dropout=0 --aec-layers=1)
-aec() { serin-train-aec "${small[@]}" --epochs=9 --rate=0.008 "$@"; }
+aec() { serin-train-aec "${small[@]}" --epochs=9 --learning-rate=0.008 "$@"; }
 train() { serin-train --config="$conf" --input=both --fusion-heads=2 "$@"; }
 wer() { serin-score-text "$1" "$2" 2> /dev/null | sed -n 's/^%WER \([0-9.]*\).*/\1/p'; }
 
@@ -24,13 +24,13 @@ tap_is "mends what can be mended" "$(sed -n 's/.*errors: \([0-9]*\)[.0-9]* % bef
 tap_is "in a folder that is a BERT" "$(cd aec && echo *)" "checkpoints config.json lock model.safetensors vocab.txt"
 tap_ok "serin-info" serin-info aec
 tap_has "knows what it is for" .out "serin-train --init-aec"
-timeout -s INT 0.2 serin-train-aec "${small[@]}" --epochs=9 --rate=0.008 said heard again 2> /dev/null
+timeout -s INT 0.2 serin-train-aec "${small[@]}" --epochs=9 --learning-rate=0.008 said heard again 2> /dev/null
 tap_ok "interrupted and resumed" aec said heard again
 tap_ok "it is the same to the bit" cmp aec/model.safetensors again/model.safetensors
 tap_ok "noise alone" serin-train-aec "${small[@]}" --epochs=1 --noise=0.2 said said noise
 tap_refuses "a hypothesis of nobody" 'heard2:1: "x-1": no text of it in said' bash -c "echo 'x-1 AB' > heard2 && serin-train-aec ${small[*]} said heard2 x"
 tap_refuses "nothing to learn from" "no pair to learn from" bash -c "sed 's/ .*//' heard > heard2 && serin-train-aec ${small[*]} said heard2 x"
-tap_refuses "another run's folder" "of a run with other settings or data" aec --rate=0.004 said heard aec
+tap_refuses "another run's folder" "of a run with other settings or data" aec --learning-rate=0.004 said heard aec
 tap_refuses "no pieces" "needs pieces=vocab.txt" serin-train-aec said heard x
 
 # ---- frozen
@@ -64,7 +64,7 @@ tap_is "everything else is the same to the bit" "$(perl -0777 -e '
 
 # ---- the second stage
 second=(--stage=2 --init-model=joint --adapter-dim=4 --lambda-ctc=0 --train-text=aec)
-tap_ok "a second stage that learns nothing" train "${second[@]}" --rate=0 --decay=0 --average=none --epochs=1 train second
+tap_ok "a second stage that learns nothing" train "${second[@]}" --learning-rate=0 --decay=0 --average=none --epochs=1 train second
 tap_ok "decodes" serin-decode second test second/out
 serin-decode joint test joint/out 2> /dev/null
 tap_ok "to the bit as the first" cmp joint/out/emotion.ark second/out/emotion.ark
@@ -82,7 +82,7 @@ tap_ok "which decodes" serin-decode adapters test adapters/out
 tap_ok "to the bit as all of it" cmp third/out/emotion.ark adapters/out/emotion.ark
 tap_ok "is read by serin-recognize, too" serin-recognize --scp=test/wav.scp adapters
 tap_ok "and described" serin-info adapters
-tap_ok "and trained on" train --stage=2 --init-model=adapters --adapter-dim=4 --lambda-ctc=0 --rate=0 --decay=0 --average=none --epochs=1 train on
+tap_ok "and trained on" train --stage=2 --init-model=adapters --adapter-dim=4 --lambda-ctc=0 --learning-rate=0 --decay=0 --average=none --epochs=1 train on
 serin-decode on test on/out 2> /dev/null
 tap_ok "from where it was" cmp third/out/emotion.ark on/out/emotion.ark
 tap_ok "resumed" train "${alone[@]}" train adapters

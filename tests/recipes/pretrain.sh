@@ -74,10 +74,10 @@ for i in {1..300}; do
 done > text
 head -40 text > dev.text
 tap_ok "pieces" serin-make-vocab --type=pieces text vocab.txt
-tap_ok "masked words" bert --epochs=20 --rate=5e-3 --dev-dir=dev.text text bert
+tap_ok "masked words" bert --epochs=20 --learning-rate=5e-3 --dev-dir=dev.text text bert
 tap_has "the log has the development's accuracy" .err "development loss"
 tap_more "company tells the word" "$(column dev_accuracy bert/train.tsv)" 60
-tap_ok "again" bert --epochs=20 --rate=5e-3 --dev-dir=dev.text text bert2
+tap_ok "again" bert --epochs=20 --learning-rate=5e-3 --dev-dir=dev.text text bert2
 tap_ok "gives the same bytes" cmp bert/model.safetensors bert2/model.safetensors
 tap_is "a folder as Hugging Face lays it out" "$(cd bert && find config.json vocab.txt model.safetensors | wc -l)" 3
 tap_ok "serin-states reads it" serin-states bert dev.text ark:/dev/null

@@ -23,7 +23,7 @@ tap_refuses "an unknown option" "unknown option --lamda-ctc" train --lamda-ctc=1
 tap_refuses "an option out of range" "--dropout=1.5: expected a number from 0 to 0.9" train --dropout=1.5 train x
 tap_refuses "a word that is no choice" "--optimiser=sgd: expected one of adamw|" train --optimiser=sgd train x
 printf 'epochs=1\n# comment\nrate=fast\n' > bad.conf
-tap_refuses "a config's value" "bad.conf:3: --rate=fast: expected a number" serin-train --config=bad.conf train x
+tap_refuses "a config's value" "bad.conf:3: --learning-rate=fast: expected a number" serin-train --config=bad.conf train x
 printf 'epoch=1\n' > bad.conf
 tap_refuses "a config's key" "bad.conf:1: unknown option --epoch" serin-train --config=bad.conf train x
 tap_refuses "the test data, not named" "select=test needs dev-dir" train --select=test train x
@@ -74,7 +74,7 @@ tap_has "but counted" .err '1 of 24 texts are longer than their frames (first: "
 
 # ---- folders and models
 tap_refuses "a folder that cannot be made" "exp/config/x" train train exp/config/x
-tap_refuses "a run with another configuration" "rate was 0.004, is 0.005" train --rate=0.005 train exp
+tap_refuses "a run with another configuration" "learning-rate was 0.004, is 0.005" train --learning-rate=0.005 train exp
 tap_refuses "of another shape" "width was 48, is 96" train --width=96 train exp
 bad && sed -i '1s/ .*/ ABC/' bad/text
 tap_refuses "with other data" "training-data was" train bad exp
@@ -112,6 +112,6 @@ tap_none "leaves no table" './out/*'
 
 # ---- numbers that are none
 tap_fails "a loss or gradient that is no number" 'update [0-9]+: the (loss|gradients).*"spk[0-3]-' \
-  serin-train --config="$conf" --rate=10 --decay=10 --warmup=0 --clip=0 train nan
+  serin-train --config="$conf" --learning-rate=10 --decay=10 --warmup=0 --clip=0 train nan
 tap_none "leaves no model either" './nan/model.safetensors'
 tap_done

@@ -93,7 +93,7 @@ tap_refuses "words that never join" "before words join it" serin-train --config=
 
 # ---- the second stage
 second=(--stage=2 --train-text=asr --init-model=tgf --lambda-ctc=0 --adapter-dim=4 --lora-rank=2)
-tap_ok "a second stage that learns nothing" train "${second[@]}" --rate=0 --decay=0 --average=none --epochs=1 train second
+tap_ok "a second stage that learns nothing" train "${second[@]}" --learning-rate=0 --decay=0 --average=none --epochs=1 train second
 tap_ok "decodes" serin-decode --beam=4 second test second/out
 tap_ok "to the bit as the first" cmp tgf/out/emotion.ark second/out/emotion.ark
 tap_ok "with the same words" cmp tgf/out/text second/out/text
@@ -127,6 +127,21 @@ tap_is "are nowhere else" "$(grep -aoE 'hubert.encoder.layers.[0-9]+.(adapter|lo
 tap_ok "and are read again" serin-decode upper test upper/out
 tap_ok "everything again" train --stage=2 --tune=all --train-text=asr --init-model=tgf --epochs=2 train fifth
 tap_is "is trained" "$(changed tgf fifth)" "encoders head"
+# Encoders learn at a rate of their own, what is added to them at that of fusion and heads.
+added() { perl -0777 -ne 'my $n = unpack "Q<"; my $h = substr $_, 8, $n; my %k;
+  while ($h =~ /"[^"]*(adapter\.up|lora\.\w+_b)\.weight":\{[^{}]*?"data_offsets":\[(\d+), ?(\d+)\]/g) {
+    my ($what, $from, $to) = ($1, $2, $3);
+    $k{substr $what, 0, 4} = 1 if substr($_, 8 + $n + $from, $to - $from) =~ /[^\0]/ }
+  print join " ", sort keys %k' "$1/model.safetensors"; }
+all=(--stage=2 --tune=all --train-text=asr --init-model=tgf --adapter-dim=4 --lora-rank=2 --decay=0 --average=none --epochs=1)
+tap_ok "encoders at a rate of 0" train "${all[@]}" --encoder-learning-rate=0 train still
+tap_is "stay as they are, not what is added to them" "$(changed tgf still)/$(added still)" "head/adap lora"
+tap_ok "encoders alone" train "${all[@]}" --learning-rate=0 --encoder-learning-rate=1e-3 train alone-learn
+tap_is "learn while all that is new does not" "$(changed tgf alone-learn)/$(added alone-learn)" "encoders /"
+tap_ok "the factor of before" train --config=<(echo "encoder-rate=0.5") --rate=2e-3 --input=both --fusion=tgf --max-updates=1 train factor
+tap_has "is told as a rate" .err "write encoder-learning-rate=0.001"
+tap_has "and the rate's old name" .err "--rate is an old name: write --learning-rate=2e-3"
+tap_is "which is what is done" "$(grep -E '^(encoder-)?learning-rate' factor/config | tr '\n' ' ')" "learning-rate=0.002 encoder-learning-rate=0.001 "
 tap_ok "a first stage without words" train --lambda-ctc=0 --epochs=1 train deaf
 
 tap_ok "adapters alone, from the beginning" train --freeze-encoders=true --adapter-dim=4 --init-model=deaf --epochs=2 train sixth

@@ -28,8 +28,11 @@ static int program(void *line)
     base_option_bool(o, "loud", &loud, "be loud");
     base_option_text(o, "name", &name, "of the thing");
     base_option_choice(o, "mode", &mode, "fast|slow", "of working");
+    base_option_alias(o, "pace", "rate");
     base_options_parse(o, argc, argv, 1, 2);
     printf("beam=%d rate=%g loud=%d name=%s mode=%s verbose=%d", beam, rate, loud, name, mode, base_verbose);
+    if (base_options_given(o, "rate"))
+        printf(" given");
     for (int i = 0; i < base_options_count(o); i++)
         printf(" [%s]", base_options_argument(o, i));
     base_options_free(o);
@@ -48,7 +51,7 @@ START_TEST(values)
 {
     expect("a", 0, "beam=5 rate=0.5 loud=0 name=none mode=fast verbose=0 [a]");
     expect("--beam-size=7 --rate=1e-2 --loud --name=x=y --mode=slow --verbose=2 a b", 0,
-           "beam=7 rate=0.01 loud=1 name=x=y mode=slow verbose=2 [a] [b]");
+           "beam=7 rate=0.01 loud=1 name=x=y mode=slow verbose=2 given [a] [b]");
     expect("a --beam_size=8", 0, "beam=8");         /* '_' is '-'; options may follow arguments */
     expect("--beam-size=1 --beam-size=2 a", 0, "beam=2");
     expect("--name= a", 0, "name= mode");
@@ -114,6 +117,15 @@ START_TEST(help_and_echo)
 }
 END_TEST
 
+START_TEST(an_old_name)
+{
+    expect("--pace=0.25 a", 0, "beam=5 rate=0.25 loud=0 name=none mode=fast verbose=0 given [a]");
+    expect("--pace=0.25 a", 0, "--pace is an old name: write --rate=0.25");
+    expect("--pace=2 a", 1, "--rate=2: expected a number from 0 to 1");
+    ck_assert_ptr_null(strstr(capture_run(program, "--help").text, "--pace"));
+}
+END_TEST
+
 static void expect_config(const char *config, size_t n, const char *more, int status, const char *part)
 {
     char line[1000];
@@ -134,6 +146,8 @@ START_TEST(config_files)
     CONFIG("\nbeam-size=0\n", "a", 1, "c.conf:2: --beam-size=0: expected an integer from 1 to 100");
     CONFIG("beem=0\n", "a", 1, "c.conf:1: unknown option --beem");
     CONFIG("rate=1\n\nrate=0\n", "a", 1, "c.conf:3: rate is set already on line 1");
+    CONFIG("rate=1\npace=0\n", "a", 1, "c.conf:2: rate is set already on line 1");
+    CONFIG("\npace=0\n", "a", 0, "c.conf:2: pace is an old name: write rate=0");
     CONFIG("config=x\n", "a", 1, "c.conf:1: a config file cannot name another");
     CONFIG("rate=\0001\n", "a", 1, "c.conf: byte 5 is NUL; expected text");
     CONFIG("[section]\n", "a", 1, "c.conf:1: unknown option --[section]");
@@ -164,6 +178,7 @@ static Suite *suite(void)
     unit_add(s, help_and_echo);
     files_add(s, config_files);
     files_add(s, two_config_files);
+    unit_add(s, an_old_name);
     return s;
 }
 

@@ -23,14 +23,14 @@ START_TEST(printed_reads_back)
     char *before, *after, option[700];
     base_options *po = base_options_new("Usage: test\n");
 
-    c.rate = 0.1 + 0.2;
+    c.learning_rate = 0.1 + 0.2;
     c.average_share = 1.0 / 3;
     c.epochs = 77;
     c.pre_norm = false;
     c.schedule = "tri-stage";
     c.dev_speakers = "a,b";
     before = print(&c, false);
-    ck_assert_ptr_nonnull(strstr(before, "rate=0.30000000000000004\n"));
+    ck_assert_ptr_nonnull(strstr(before, "learning-rate=0.30000000000000004\n"));
     ck_assert_ptr_nonnull(strstr(before, "dev-speakers=a,b\n"));
     snprintf(option, sizeof option, "--config=%s", files_write("config", before, strlen(before)));
     ser_config_options(&d, NULL, po);
@@ -48,7 +48,7 @@ START_TEST(only_what_weights_depend_on)
     ser_config c = ser_config_defaults();
     char *text = print(&c, true);
 
-    ck_assert_ptr_nonnull(strstr(text, "rate="));
+    ck_assert_ptr_nonnull(strstr(text, "learning-rate="));
     ck_assert_ptr_null(strstr(text, "keep="));
     ck_assert_ptr_null(strstr(text, "cache-dir="));
     free(text);

@@ -222,35 +222,80 @@ START_TEST(tri_stage_as_fairseq)
 }
 END_TEST
 
-START_TEST(schedules_without_room)
+/* No updates, one, a few; no warm-up, one update of it, nothing else; hold all, or more than there is; an end of 0 and of the peak. */
+START_TEST(schedules_at_their_edges)
 {
-    for (int k = NN_CONSTANT; k <= NN_TRI_STAGE; k++) {
-        nn_schedule o = { .kind = (nn_schedule_kind)k, .rate = 1, .final_rate = 0.5, .power = 1 };
-        for (int i = 0; i < 3; i++)
-            ck_assert(isfinite(nn_schedule_rate(&o, i)) && nn_schedule_rate(&o, i) >= 0 && nn_schedule_rate(&o, i) <= 1);
+    static const int64_t some[] = { 0, 1, 7, 8 };
+    static const double ends[] = { 0, 0.5, 1 }, powers[] = { 0, 0.5, 1 };
+
+    for (int k = NN_CONSTANT; k <= NN_TRI_STAGE; k++)
+        for (int i = 0; i < 4 * 4 * 4 * 3 * 3; i++) {
+            nn_schedule o = { .kind = (nn_schedule_kind)k, .rate = 1, .total = some[i % 4], .warmup = some[i / 4 % 4],
+                .hold = some[i / 16 % 4], .final_rate = ends[i / 64 % 3], .power = powers[i / 192] };
+
+            for (int64_t step = 0; step < 12; step++) {
+                double rate = nn_schedule_rate(&o, step);
+
+                ck_assert_msg(rate >= 0 && rate <= 1, "kind %d, warm-up %d, hold %d, %d updates, end %g, power %g: rate %g at %d", k,
+                    (int)o.warmup, (int)o.hold, (int)o.total, o.final_rate, o.power, rate, (int)step);
+            }
+        }
+}
+END_TEST
+
+/* An exponential way to 0 is 0 behind its first update, which is at the peak. */
+START_TEST(tri_stage_to_nothing)
+{
+    nn_schedule o = { .kind = NN_TRI_STAGE, .rate = 1, .hold = 2, .total = 6 };
+
+    ck_assert_double_eq(nn_schedule_rate(&o, 2), 1);
+    ck_assert_double_eq(nn_schedule_rate(&o, 3), 0);
+    ck_assert_double_eq(nn_schedule_rate(&o, 6), 0);
+}
+END_TEST
+
+/* Nothing is touched. */
+START_TEST(a_rate_that_is_no_number_is_refused)
+{
+    static const double bad[] = { NAN, INFINITY, -INFINITY };
+    nn_adam_options o = NN_ADAM_DEFAULTS;
+    nn_params *p = make_one(3);
+    nn_adam *a = nn_adam_new(p, &o, NULL);
+
+    for (int i = 0; i < 3; i++)
+        nn_params_at(p, 0)->x[i] = nn_params_at(p, 0)->dx[i] = 1;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_int_eq(nn_adam_step(a, bad[i], 1), BASE_VALUE);
+        ck_assert_int_eq(nn_adam_step(a, 0.1, bad[i]), BASE_VALUE);
     }
+    ck_assert_int_eq(*nn_adam_steps(a), 0);
+    ck_assert_float_eq(nn_params_at(p, 0)->x[1], 1);
+    ck_assert_float_eq(nn_adam_m(a)[1], 0);
+    nn_adam_free(a);
+    nn_params_free(p);
 }
 END_TEST
 
 /* ---- groups ------------------------------------------------------------------------------------------------------ */
 
 /* With gradient 0 an update is the decay alone: p (1 - rate factor decay). */
-START_TEST(groups_decide_by_the_longest_prefix)
+START_TEST(the_last_group_that_fits_decides)
 {
-    static const char *const names[] = { "encoder.a", "encoder.head", "other", "ice", "still" };
-    const int64_t sizes[] = { 7, 300, 1, 5, 3 };
-    const nn_group groups[] = { { "encoder.", 0.5, -1 }, { "encoder.h", 2, 0.25 }, { "still", 0, -1 } };
+    enum { N = 6 };
+    static const char *const names[N] = { "encoder.a", "encoder.head", "other", "ice", "still", "encoder.h.lora.a" };
+    const int64_t sizes[N] = { 7, 300, 1, 5, 3, 4 };
+    const nn_group groups[] = { { "encoder.", 0.5, -1 }, { "encoder.h", 2, 0.25 }, { "still", 0, -1 }, { "*.lora.", 4, -1 } };
     const nn_adam_options o = { .kind = NN_ADAMW, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-8, .decay = 0.1, .groups = groups,
-                                .n_groups = 3 };
-    const double expected[] = { 1 - 0.01 * 0.5 * 0.1, 1 - 0.01 * 2 * 0.25, 1 - 0.01 * 0.1, 1, 1 };
-    nn_params *p = make_params(5, names, sizes, "ice");
+                                .n_groups = 4 };
+    const double expected[N] = { 1 - 0.01 * 0.5 * 0.1, 1 - 0.01 * 2 * 0.25, 1 - 0.01 * 0.1, 1, 1, 1 - 0.01 * 4 * 0.1 };
+    nn_params *p = make_params(N, names, sizes, "ice");
     nn_adam *a = nn_adam_new(p, &o, NULL);
 
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < N; i++)
         for (int64_t k = 0; k < sizes[i]; k++)
             nn_params_at(p, i)->x[k] = 8;
-    nn_adam_step(a, 0.01, 1);
-    for (int i = 0; i < 5; i++)
+    ck_assert_int_eq(nn_adam_step(a, 0.01, 1), BASE_OK);
+    for (int i = 0; i < N; i++)
         for (int64_t k = 0; k < sizes[i]; k++)
             ck_assert_float_eq_tol(nn_params_at(p, i)->x[k], (float)(8 * expected[i]), 1e-6f);
     nn_adam_free(a);
@@ -435,8 +480,10 @@ static Suite *suite(void)
     unit_add(s, schedules_as_transformers);
     unit_add(s, variants_as_published);
     unit_add(s, tri_stage_as_fairseq);
-    unit_add(s, schedules_without_room);
-    unit_add(s, groups_decide_by_the_longest_prefix);
+    unit_add(s, schedules_at_their_edges);
+    unit_add(s, tri_stage_to_nothing);
+    unit_add(s, a_rate_that_is_no_number_is_refused);
+    unit_add(s, the_last_group_that_fits_decides);
     unit_add(s, vectors_decay_only_when_told);
     unit_add(s, bad_options_are_refused);
     unit_add(s, averages);
