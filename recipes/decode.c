@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "recipes/ser.h"
@@ -159,6 +160,27 @@ static base_status write_result(void *data, const ser_utterance *u, const ser_re
     return BASE_OK;
 }
 
+/* References are not needed, but labels that the model lacks tell of other data, and no answer can be right for them. */
+static void tell_unknown(const ser_data *d, const ser_names *names)
+{
+    for (int t = 0; t < SER_TASKS; t++) {
+        const tx_entry *first = NULL;
+        int64_t n = 0;
+
+        for (int64_t i = 0; names->task[t].n && d->task[t].path && i < d->n; i++) {
+            const tx_entry *entry = &d->task[t].entry[d->utt[i].source];
+
+            if (strcmp(entry->value, SER_UNLABELLED) == 0 || ser_labels_find(&names->task[t], entry->value) >= 0)
+                continue;
+            first = first ? first : entry;
+            n++;
+        }
+        if (n)
+            base_warn("%s:%" PRId64 ": \"%s\" is no %s that the model knows; no answer is right for %" PRId64 " utterance%s with such",
+                d->task[t].path, first->line, first->value, ser_task_name[t], n, n == 1 ? "" : "s");
+    }
+}
+
 static base_status decode_all(const ser_model *m, const ser_data *d, const ser_decode_options *opt, outputs *o, base_error *e)
 {
     ser_front *front = ser_front_new(&m->config.front, NULL, e);
@@ -193,12 +215,12 @@ base_status ser_decode(const char *exp_dir, const char *data_dir, const char *ou
 
     *done = 0;
     if (d) {
-        ser_names labels = m->names;    /* references are not needed, but labels of another set tell of a mistake */
+        ser_names words = { .pieces = m->names.pieces };    /* of the texts, where these are read */
 
-        labels.vocab = NULL;
         o.model = m;
         ser_model_search(m, opt->beam, &opt->correct);
-        if (!ser_data_bind(d, &labels, e) && !open_outputs(&o, out_dir, opt->log_probs, e))
+        tell_unknown(d, &m->names);
+        if (!ser_data_bind(d, &words, e) && !open_outputs(&o, out_dir, opt->log_probs, e))
             decode_all(m, d, opt, &o, e);
         close_outputs(&o, e);
         *done = e->status ? 0 : d->n;

@@ -39,7 +39,7 @@ static base_status add_label(ser_labelling *l, const char *label, base_error *e)
     return BASE_OK;
 }
 
-static base_status collect_labels(ser_labelling *l, const tx_table *ref, const char *labels, base_error *e)
+static base_status collect_labels(ser_labelling *l, const tx_table *ref, const char *labels, const ser_labels *known, base_error *e)
 {
     base_status status = BASE_OK;
     char *save;
@@ -53,6 +53,8 @@ static base_status collect_labels(ser_labelling *l, const tx_table *ref, const c
     for (int64_t i = 0; i < ref->n && !*labels && status == BASE_OK; i++)
         if (strcmp(ref->entry[i].value, SER_NO_LABEL) != 0)
             status = add_label(l, ref->entry[i].value, e);
+    for (int i = 0; i < known->n && status == BASE_OK; i++)
+        status = add_label(l, known->name[i], e);
     return status;
 }
 
@@ -69,7 +71,7 @@ static base_status number_of(const ser_labelling *l, const tx_table *t, const tx
     for (int i = 0; i < l->labels && strlen(known) + strlen(l->label[i]) + 2 < sizeof(known); i++)
         strcat(strcat(known, i ? " " : ""), l->label[i]);
     return base_fail(e, BASE_MISMATCH,
-                     "%s:%lld: \"%.200s\" has the unknown label \"%.100s\", one of %s expected (--labels names "
+                     "%s:%lld: \"%.200s\" has the unknown label \"%.100s\", one of %s expected (models or --labels name "
                      "labels that the reference lacks)",
                      t->path, (long long)entry->line, entry->key, entry->value, known);
 }
@@ -101,14 +103,14 @@ static base_status fill(ser_labelling *l, const ser_pairs *pairs, const tx_table
     return status;
 }
 
-base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels,
-                               ser_mode mode, base_error *e)
+base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels, const ser_labels *known,
+    ser_mode mode, base_error *e)
 {
     ser_pairs pairs = { 0 };
     base_status status;
 
     *l = (ser_labelling){ 0 };
-    status = collect_labels(l, ref, labels, e);
+    status = collect_labels(l, ref, labels, known, e);
     if (status == BASE_OK)
         status = ser_pairs_make(&pairs, ref, hyp, mode, e);
     if (status == BASE_OK) {

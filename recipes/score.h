@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/options.h"
 #include "libtext/tx.h"
+#include "recipes/ser.h"
 
 /* ---- intervals: bootstrap.c ------------------------------------------------------------------------------------ */
 
@@ -85,9 +86,10 @@ typedef struct ser_labelling {
     int64_t      unlabelled, missing;
 } ser_labelling;
 
-/* labels: "ang,hap,…", or "": those of ref. BASE_MISMATCH names file, line, key and label where one is not among them. */
-base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels,
-                               ser_mode mode, base_error *e);
+/* labels: "ang,hap,…", or "": those of ref; and those known besides, which must outlive l. BASE_MISMATCH names file, line, key and
+ * label where one is not among them. */
+base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels, const ser_labels *known,
+    ser_mode mode, base_error *e);
 void        ser_labelling_free(ser_labelling *l);
 
 typedef struct ser_label_score {
@@ -111,6 +113,8 @@ base_status ser_label_compare(const ser_labelling *l, const ser_labelling *other
 
 typedef struct ser_label_options {
     const char *ref, *hyp, *versus, *folds, *groups, *labels, *mode;    /* paths; "": none */
+    const char *task, *const *model;        /* folders of [models] models, whose labels of the task are labels, too */
+    int         models;
     ser_bootstrap bootstrap;
 } ser_label_options;
 /* Scores, prints to f, and returns the section of scores.json; NULL: e says why. *n: utterances scored. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "recipes/score.h"
 
@@ -9,6 +10,7 @@
 typedef struct inputs {
     tx_table      ref, hyp, versus, folds, groups;
     ser_labelling labelling, other;
+    ser_names     known;        /* task[0]: labels that the models have for the task */
 } inputs;
 
 static void free_inputs(inputs *in)
@@ -20,11 +22,35 @@ static void free_inputs(inputs *in)
     tx_table_free(&in->versus);
     tx_table_free(&in->folds);
     tx_table_free(&in->groups);
+    ser_names_free(&in->known);
 }
 
 static base_status read_table(tx_table *t, const char *path, base_error *e)
 {
     return *path ? tx_table_read(t, path, TX_ONE_WORD, e) : BASE_OK;
+}
+
+static base_status read_models(inputs *in, const ser_label_options *o, base_error *e)
+{
+    int task = 0;
+
+    while (task < SER_TASKS && strcmp(ser_task_name[task], o->task) != 0)
+        task++;
+    if (o->models && task == SER_TASKS)
+        return base_fail(e, BASE_VALUE, "--section=%s: models have labels of emotion, gender and style alone", o->task);
+    for (int i = 0; i < o->models && !e->status; i++) {
+        char *path = base_path_join(o->model[i], "labels.json");
+        ser_names names = { 0 };
+
+        if (!path)
+            return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", o->model[i]);
+        ser_names_read(&names, path, e);
+        for (int l = 0; l < names.task[task].n && !e->status; l++)
+            ser_labels_add(&in->known.task[0], names.task[task].name[l], e);
+        ser_names_free(&names);
+        free(path);
+    }
+    return e->status;
 }
 
 /* The other system must have labelled the very utterances that are scored. */
@@ -51,12 +77,14 @@ static base_status read_inputs(inputs *in, const ser_label_options *o, base_erro
         read_table(&in->versus, o->versus, e) != BASE_OK || read_table(&in->folds, o->folds, e) != BASE_OK ||
         read_table(&in->groups, o->groups, e) != BASE_OK)
         return e->status;
-    if (ser_labelling_make(&in->labelling, &in->ref, &in->hyp, o->labels, mode, e) != BASE_OK)
+    if (read_models(in, o, e) != BASE_OK)
+        return e->status;
+    if (ser_labelling_make(&in->labelling, &in->ref, &in->hyp, o->labels, &in->known.task[0], mode, e) != BASE_OK)
         return e->status;
     if (in->labelling.missing)
         base_warn("%s: %lld utterances of %s are missing and not scored", o->hyp, (long long)in->labelling.missing,
                   o->ref);
-    if (*o->versus && ser_labelling_make(&in->other, &in->ref, &in->versus, o->labels, mode, e) == BASE_OK)
+    if (*o->versus && ser_labelling_make(&in->other, &in->ref, &in->versus, o->labels, &in->known.task[0], mode, e) == BASE_OK)
         check_other(in, e);
     return e->status;
 }

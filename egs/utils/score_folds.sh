@@ -34,12 +34,16 @@ done
 [[ -n $keys ]] || die "nothing is decoded in ${decoded[0]}/decode"
 utils/subset_data_dir.sh --utt-list "$keys" "$data" "$exp/ref" > /dev/null
 
+# Labels are those of the models, which may answer what the scored folds lack.
+models=()
+for d in "${decoded[@]}"; do if [[ -f $d/labels.json ]]; then models+=("$d"); fi; done
 score() {               # program section table, more options
-  local program=$1 section=$2 table=$3
+  local program=$1 section=$2 table=$3 behind=()
   shift 3
   [[ -f $exp/decode/$table && -f $exp/ref/${table%_aec} ]] || return 0
+  if [[ $program == *labels ]]; then behind=("${models[@]}"); fi
   if ! "$program" --folds="$exp/ref/utt2fold" --json="$exp/scores.json" --section="$section" --name="$name" \
-      --corpus="$corpus" "$@" "$exp/ref/${table%_aec}" "$exp/decode/$table" > "$exp/score_$section.txt" 2> "$exp/log/score_$section.log"; then
+      --corpus="$corpus" "$@" "$exp/ref/${table%_aec}" "$exp/decode/$table" "${behind[@]}" > "$exp/score_$section.txt" 2> "$exp/log/score_$section.log"; then
     cat "$exp/log/score_$section.log" >&2
     exit 1
   fi

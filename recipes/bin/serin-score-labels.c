@@ -6,9 +6,9 @@
 
 static const char usage[] =
     "Unweighted and weighted accuracy, weighted and macro F1, per class, confusion, with 95 % bootstrap intervals.\n"
-    "A reference of \"-\" is not scored.\n"
-    "Usage: serin-score-labels [options] <ref-labels> <hyp-labels>\n"
-    "e.g.:  serin-score-labels --folds=data/all/utt2fold --json=exp/scores.json data/all/utt2emo exp/decode/utt2emo\n";
+    "A reference of \"-\" is not scored. With models behind, their labels may be answered, too.\n"
+    "Usage: serin-score-labels [options] <ref-labels> <hyp-labels> [<exp-dir> ...]\n"
+    "e.g.:  serin-score-labels --folds=data/all/utt2fold --json=exp/scores.json data/all/utt2emo exp/decode/utt2emo exp/1 exp/2\n";
 
 int main(int argc, char **argv)
 {
@@ -18,6 +18,7 @@ int main(int argc, char **argv)
     base_options *po = base_options_new(usage);
     base_error e = BASE_ERROR_INIT;
     base_status status = BASE_NO_MEMORY;
+    const char **model;
     char *text = NULL;
     size_t size;
     int64_t n = 0;
@@ -32,14 +33,20 @@ int main(int argc, char **argv)
     base_option_int(po, "bootstrap", &o.bootstrap.resamples, 100, 1000000, "resamples");
     base_option_int(po, "seed", &o.bootstrap.seed, 0, 2147483647, "of the resamples");
     ser_score_output_options(&out, po);
-    base_options_parse(po, argc, argv, 2, 2);
+    base_options_parse(po, argc, argv, 2, -1);
     o.ref = base_options_argument(po, 0);
     o.hyp = base_options_argument(po, 1);
+    o.task = out.section;
+    o.models = base_options_count(po) - 2;
+    o.model = model = calloc((size_t)o.models + 1, sizeof *model);
+    for (int i = 0; model && i < o.models; i++)
+        model[i] = base_options_argument(po, i + 2);
 
-    section = report ? ser_score_labels(&o, report, &n, &e) : NULL;
+    section = report && model ? ser_score_labels(&o, report, &n, &e) : NULL;
     if (report && fclose(report) == 0 && section)
         status = ser_score_output_finish(&out, section, text, argc, argv, &e);
     free(text);
+    free(model);
     base_options_free(po);
     return status == BASE_OK ? base_report("utterances", (long)n, 0) : base_give_up(&e);
 }

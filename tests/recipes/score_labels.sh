@@ -49,6 +49,19 @@ tap_refuses "an unknown label" 'strange:3: "u03" has the unknown label "fru", on
   serin-score-labels ref strange
 tap_ok "a label that --labels names" serin-score-labels --labels=sad,ang,fru,neu ref strange
 tap_has "counts as an error and not as a class" .out "%UA 60.00 [ mean recall of 3 classes ]"
+mkdir model1 model2
+echo '{"emotion":["ang","fru","neu","sad"]}' >model1/labels.json
+echo '{"emotion":["ang","neu","sad"],"style":["acted","free"]}' >model2/labels.json
+tap_ok "a label that one of the models knows" serin-score-labels ref strange model1 model2
+tap_has "counts as an error, too" .out "%UA 60.00 [ mean recall of 3 classes ]"
+tap_is "and has a row" "$(awk '$1 == "fru" && NF == 5' .out | head -n 1 | tr -s ' ')" "fru 0 0.00 0.00 0.00"
+tap_refuses "a label that no model knows" 'strange:3: "u03" has the unknown label "fru"' serin-score-labels ref strange model2
+sed 's/^u05 neu/u05 joy/' ref >newer
+tap_ok "a true label that no model knows" serin-score-labels newer hyp model1
+tap_is "is never met" "$(awk '$1 == "joy" && NF == 5' .out | head -n 1 | tr -s ' ')" "joy 1 0.00 0.00 0.00"
+tap_has "but is a class" .out "mean recall of 4 classes"
+tap_refuses "a folder that is no model" 'utt2fold/labels.json' serin-score-labels ref hyp utt2fold
+tap_refuses "models under another name" '--section=mood: models have labels of emotion, gender and style' serin-score-labels --section=mood ref hyp model1
 head -10 hyp >short
 tap_refuses "a missing key" 'short: no entry for "u11" of ref' serin-score-labels ref short
 tap_refuses "an extra key" '"u11" is not in short' serin-score-labels short ref

@@ -66,7 +66,10 @@ tap_refuses "invalid UTF-8" "bad/text:1:" train bad x
 bad && sed -i '5s/ .*/ bored/' bad/utt2emo
 tap_refuses "an unknown label in the development data" \
   'bad/utt2emo:5: utterance "spk0-0016" has the unknown emotion "bored"; the model knows ang hap sad' train --dev-dir=bad train x
-tap_refuses "an unknown label when decoding" 'bad/utt2emo:5' serin-decode exp bad out
+tap_ok "an unknown label when decoding" serin-decode exp bad out
+tap_has "is told" .err 'bad/utt2emo:5: "bored" is no emotion that the model knows; no answer is right for 1 utterance with such'
+tap_is "and every utterance answered" "$(wc -l < out/utt2emo)" "$(wc -l < bad/utt2emo)"
+rm -r out
 tap_refuses "an unknown speaker" 'no utterance of speaker "spk9"' train --dev-speakers=spk9 train x
 bad && sed -i '2s/ .*/ ABCDABCDABCDABCDABCDABCDABCDABCDABCDABCDABCD/' bad/text
 tap_ok "a text longer than its frames is no error" train bad long
