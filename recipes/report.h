@@ -44,6 +44,8 @@ typedef struct ser_row {
 
 /* The rows of an experiment: folds, their mean and spread, pooled, majority; those there are. The caller frees *rows. */
 base_status ser_report_rows(const ser_experiment *x, ser_row **rows, int *n, base_error *e);
+/* What a row's name follows: "fold " (not before a fold that is called so), "always " of the majority, or nothing. */
+const char *ser_row_prefix(const ser_row *row);
 /* Columns that any of the experiments fills. */
 void        ser_report_columns(const ser_experiment *x, int n, bool shown[SER_REPORT_COLUMNS]);
 base_status ser_report_print(const ser_experiment *x, int n, FILE *f, base_error *e);

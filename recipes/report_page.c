@@ -101,8 +101,7 @@ static void write_row(FILE *f, const ser_row *row, const bool *shown)
 {
     static const char *const class[] = { "fold", "spread", "pooled", "majority" };
 
-    fprintf(f, "<tr class=\"%s\"><th scope=\"row\">%s", class[row->kind],
-        row->kind == SER_ROW_FOLD ? "fold " : row->kind == SER_ROW_MAJORITY ? "always " : "");
+    fprintf(f, "<tr class=\"%s\"><th scope=\"row\">%s", class[row->kind], ser_row_prefix(row));
     ser_escape(f, row->name);
     fputs("</th><td data-name=\"utterances\">", f);
     if (row->utterances)

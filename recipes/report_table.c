@@ -170,14 +170,18 @@ static void print_line(const char *name, int64_t utterances, const ser_cell *cel
     fputc('\n', f);
 }
 
+const char *ser_row_prefix(const ser_row *row)
+{
+    if (row->kind == SER_ROW_MAJORITY)
+        return "always ";
+    return row->kind == SER_ROW_FOLD && strncmp(row->name, "fold", 4) != 0 ? "fold " : "";
+}
+
 static void print_row(const ser_row *row, const bool *shown, FILE *f)
 {
     char name[80];
 
-    if (row->kind == SER_ROW_FOLD) {
-        snprintf(name, sizeof(name), "fold %s", row->name);
-        print_line(name, row->utterances, row->cell, 0, shown, f);
-    } else if (row->kind == SER_ROW_SPREAD) {
+    if (row->kind == SER_ROW_SPREAD) {
         print_line("mean of folds", 0, row->cell, 0, shown, f);
         print_line("standard deviation", 0, row->cell, 3, shown, f);
     } else if (row->kind == SER_ROW_POOLED) {
@@ -185,8 +189,8 @@ static void print_row(const ser_row *row, const bool *shown, FILE *f)
         print_line("  95 % from", 0, row->cell, 1, shown, f);
         print_line("         to", 0, row->cell, 2, shown, f);
     } else {
-        snprintf(name, sizeof(name), "always %s", row->name);
-        print_line(name, 0, row->cell, 0, shown, f);
+        snprintf(name, sizeof(name), "%s%s", ser_row_prefix(row), row->name);
+        print_line(name, row->utterances, row->cell, 0, shown, f);
     }
 }
 
