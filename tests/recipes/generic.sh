@@ -12,7 +12,7 @@ cp -r "$top/egs/utils" "$top/egs/generic" "$SERIN/egs"
 rm -rf "$SERIN"/egs/generic/{data,exp}
 generic=$SERIN/egs/generic
 # Networks for tones.
-sed 's/^lambda-ctc.*/lambda-ctc=1/; /^epochs/d; /^batch-seconds/d; /^rate/d; /^speed/d' "$top/egs/generic/conf/train.conf" > "$generic/conf/train.conf"
+sed 's/^lambda-ctc.*/lambda-ctc=1/; /^epochs/d; /^batch-seconds/d; /^learning-rate/d; /^speed/d' "$top/egs/generic/conf/train.conf" > "$generic/conf/train.conf"
 grep -v lambda "$top/tests/recipes/tones.conf" | sed 's/^epochs=.*/epochs=25/' >> "$generic/conf/train.conf"
 
 "$build/tests/recipes/make_tones" tones 120 1
