@@ -1,4 +1,5 @@
-/* Messages are cut where base_error ends, never in the middle of a UTF-8 character. */
+/* Messages are cut where base_error ends, never in the middle of a UTF-8 character, and can be shown to anybody: names in
+ * them come from files. */
 #include "base/error.h"
 
 #include <errno.h>
@@ -7,19 +8,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Takes the bytes of a character that snprintf cut off the end. */
-static void end_on_character(char *text)
+#include "base/utf8.h"
+
+/* Takes the bytes of a character that snprintf cut off the end, and makes the rest plain. */
+static void make_message(char *text)
 {
     size_t n = strlen(text), i = n;
 
     while (i > 0 && n - i < 4 && ((unsigned char)text[i - 1] & 0xc0) == 0x80)
         i--;
-    if (i == 0)
-        return;
-    unsigned char lead = (unsigned char)text[i - 1];
-    size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
-    if (n - (i - 1) < want)
-        text[i - 1] = '\0';
+    if (i > 0) {
+        unsigned char lead = (unsigned char)text[i - 1];
+        size_t want = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+        if (n - (i - 1) < want)
+            text[i - 1] = '\0';
+    }
+    base_make_plain(text, false);
 }
 
 static bool fresh(const base_error *e) { return e && e->status == BASE_OK; }
@@ -33,7 +37,7 @@ base_status base_fail(base_error *e, base_status status, const char *format, ...
         va_start(a, format);
         vsnprintf(e->text, sizeof e->text, format, a);
         va_end(a);
-        end_on_character(e->text);
+        make_message(e->text);
     }
     return status;
 }
@@ -64,7 +68,7 @@ base_status base_fail_in(base_error *e, const char *format, ...)
     va_end(a);
     if (n >= 0 && (size_t)n < sizeof e->text)
         snprintf(e->text + n, sizeof e->text - (size_t)n, ": %s", text);
-    end_on_character(e->text);
+    make_message(e->text);
     return e->status;
 }
 

@@ -11,7 +11,7 @@
 #endif
 
 /* Records status and message unless e already holds an error (the first one is the cause); e may be NULL.
- * Returns status, so that `return base_fail(e, BASE_FORMAT, "%s:%d: …", path, line);` is one line. */
+ * Control characters and the like, which names in files could hold, become ? (base/utf8.h). Returns status, so that `return base_fail(e, BASE_FORMAT, "%s:%d: …", path, line);` is one line. */
 base_status base_fail(base_error *e, base_status status, const char *format, ...) BASE_PRINTF(3, 4);
 
 /* The same with ": " and the text of errno behind the message; status is BASE_IO (BASE_MISSING for ENOENT). */

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/progress.h"
+#include "base/utf8.h"
 
 int base_verbose = 0;
 const char *base_program = "serin";
@@ -19,8 +20,8 @@ void base_log_begin(const char *path)
     started = base_seconds();
 }
 
-/* One write a message, so that lines of parallel jobs do not mix; control characters, which a hostile file could bring
- * in through a name, become '?'. */
+/* One write a message, so that lines of parallel jobs do not mix, and one line, of characters that a terminal does not obey: names
+ * in it come from files. */
 void base_message(base_level level, const char *function, const char *file, int line, const char *format, ...)
 {
     static const char *const names[] = { "LOG", "WARNING", "ERROR" };
@@ -34,10 +35,8 @@ void base_message(base_level level, const char *function, const char *file, int 
     if (n > 0 && (size_t)n < sizeof text)
         vsnprintf(text + n, sizeof text - (size_t)n, format, a);
     va_end(a);
+    base_make_plain(text, false);
     size_t length = strlen(text);
-    for (size_t i = 0; i < length; i++)
-        if (((unsigned char)text[i] < 0x20 && text[i] != '\n' && text[i] != '\t') || text[i] == 0x7f)
-            text[i] = '?';
     text[length < sizeof text - 1 ? length : --length] = '\n';
     base_progress_clear();
     fwrite(text, 1, length + 1, stderr);

@@ -11,9 +11,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/parallel.h"
+#include "base/utf8.h"
 
 #define CONFIG_LIMIT (1 << 20)
-#define MOST_OPTIONS 256
 
 typedef enum kind { INT, FLOAT, BOOL, TEXT, CHOICE, ALIAS } kind;
 
@@ -30,11 +31,11 @@ typedef struct option {
 
 struct base_options {
     const char *usage;
-    option      list[MOST_OPTIONS];
-    int         n;
+    option     *list;
+    int         n, room;
     char      **arguments;
-    int         n_arguments;
-    bool        print_args, help;
+    int         n_arguments, threads;
+    bool        print_args, help, version;
     const char *config;
 };
 
@@ -53,7 +54,9 @@ base_options *base_options_new(const char *usage)
     o->usage = usage;
     o->print_args = true;
     base_option_text(o, "config", &o->config, "file of options, one name=value a line");
-    base_option_bool(o, "help", &o->help, "print this and exit");
+    base_option_bool(o, "help", &o->help, "print this and exit (-h too)");
+    base_option_bool(o, "version", &o->version, "print the version and exit");
+    base_option_int(o, "threads", &o->threads, 0, 4096, "threads that compute; 0: $OMP_NUM_THREADS, else one a processor");
     base_option_bool(o, "print-args", &o->print_args, "echo the command line to standard error");
     base_option_int(o, "verbose", &base_verbose, 0, 10, "how much to tell");
     return o;
@@ -65,6 +68,7 @@ void base_options_free(base_options *o)
         return;
     for (int i = 0; i < o->n; i++)
         free(o->list[i].owned);
+    free(o->list);
     free(o->arguments);
     free(o);
 }
@@ -92,7 +96,14 @@ static option *find(base_options *o, const char *name, size_t n)
 
 static void add(base_options *o, option new)
 {
-    assert(o->n < MOST_OPTIONS && !find(o, new.name, strlen(new.name)));
+    assert(!find(o, new.name, strlen(new.name)));
+    if (o->n == o->room) {
+        o->room = o->room ? 2 * o->room : 64;
+        option *list = realloc(o->list, (size_t)o->room * sizeof *list);
+        if (!list)
+            abort();
+        o->list = list;
+    }
     o->list[o->n++] = new;
 }
 
@@ -128,8 +139,12 @@ void base_option_alias(base_options *o, const char *old, const char *name)
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
-static void print_default(const option *p)
+static void print_default(const base_options *o, const option *p)
 {
+    if (p->value == &o->help || p->value == &o->version) {      /* true by now, to be here */
+        printf("(bool, default false)\n");
+        return;
+    }
     switch (p->kind) {
     case INT: printf("(int, default %d)\n", *(int *)p->value); break;
     case FLOAT: printf("(float, default %.9g)\n", *(double *)p->value); break;
@@ -150,7 +165,7 @@ static void print_usage(const base_options *o)
         if (!o->list[i].help)
             continue;
         printf("  --%-24s %s ", o->list[i].name, o->list[i].help);
-        print_default(&o->list[i]);
+        print_default(o, &o->list[i]);
     }
     printf("\n");
 }
@@ -329,11 +344,46 @@ static bool is_config(const char *argument)
     return strncmp(argument, "--config", 8) == 0 && (argument[8] == '=' || !argument[8]);
 }
 
+/* A word that a shell reads as it is. */
+static bool is_bare(const char *word)
+{
+    return *word && !word[strcspn(word, " \t\n'\"\\$`|&;<>()*?#~!{}[]")];
+}
+
+/* Bytes of a name that a terminal would obey, or that are not UTF-8, as $'\x1b' has them. */
+static void echo_escaped(const char *word)
+{
+    uint32_t c = 0;
+
+    fputs("$'", stderr);
+    for (size_t left = strlen(word); left; ) {
+        int n = base_utf8_decode(word, left, &c);
+        if (n && base_is_plain(c) && c != '\'' && c != '\\')
+            fwrite(word, 1, (size_t)n, stderr);
+        else
+            for (int i = 0; i < (n ? n : 1); i++)
+                fprintf(stderr, "\\x%02x", (unsigned char)word[i]);
+        word += n ? n : 1;
+        left -= n ? (size_t)n : 1;
+    }
+    fputc('\'', stderr);
+}
+
+/* The command line as it can be given to a shell again. */
 static void echo(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
-        bool plain = *argv[i] && !argv[i][strcspn(argv[i], " \t\n'\"\\$`|&;<>()*?#~!{}")];
-        fprintf(stderr, plain ? "%s%s" : "%s'%s'", i ? " " : "", argv[i]);
+        char *plain = strdup(argv[i]);
+
+        if (plain)
+            base_make_plain(plain, false);
+        if (i)
+            fputc(' ', stderr);
+        if (!plain || strcmp(plain, argv[i]) || strchr(argv[i], '\''))
+            echo_escaped(argv[i]);
+        else
+            fprintf(stderr, is_bare(plain) ? "%s" : "'%s'", plain);
+        free(plain);
     }
     fputc('\n', stderr);
 }
@@ -356,7 +406,9 @@ void base_options_parse(base_options *o, int argc, char **argv, int least, int m
             read_config(o, o->config);
         }
     for (int i = 1; i < argc; i++) {
-        if (i < end && is_option(argv[i]))
+        if (i < end && strcmp(argv[i], "-h") == 0)
+            o->help = true;
+        else if (i < end && is_option(argv[i]))
             assign(o, argv[i] + 2, &line);
         else if (i < end && argv[i][0] == '-' && argv[i][1])
             refuse(&line, "unknown option %s: options begin with --", argv[i]);
@@ -367,6 +419,12 @@ void base_options_parse(base_options *o, int argc, char **argv, int least, int m
         print_usage(o);
         exit(0);
     }
+    if (o->version) {
+        printf("%s (Serin) %s\n", base_program, PACKAGE_VERSION);
+        exit(0);
+    }
+    if (o->threads)
+        base_set_threads(o->threads);
     if (o->print_args)
         echo(argc, argv);
     if (o->n_arguments < least || (most >= 0 && o->n_arguments > most)) {

@@ -1,6 +1,6 @@
 /* Command-line options as Kaldi's programs have them: --name=value ('-' and '_' equal), --config=FILE (lines of
- * name=value or --name=value, # comments), --help, --print-args, --verbose=N; a bool may stand alone. The command line
- * is echoed to standard error. For programs only, and the one file here that may exit. */
+ * name=value or --name=value, # comments), --help or -h, --version, --threads=N, --print-args, --verbose=N; a bool may stand
+ * alone. The command line is echoed to standard error. For programs only, and the one file here that may exit. */
 #ifndef SERIN_BASE_OPTIONS_H
 #define SERIN_BASE_OPTIONS_H
 
@@ -23,7 +23,7 @@ void base_option_choice(base_options *o, const char *name, const char **value, c
  * are not shown by --help. */
 void base_option_alias(base_options *o, const char *old, const char *name);
 
-/* Reads --config first, then the rest of the line, which wins. Exits 0 after --help, 1 with a message that names the
+/* Reads --config first, then the rest of the line, which wins. Exits 0 after --help and --version, 1 with a message that names the
  * option (and the file and line of a config), what was found and what was expected, or with the usage when the number
  * of arguments is not in least .. most (most -1: no bound). */
 void base_options_parse(base_options *o, int argc, char **argv, int least, int most);

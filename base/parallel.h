@@ -29,6 +29,8 @@ static inline int64_t base_max_i64(int64_t a, int64_t b) { return a > b ? a : b;
         for (int64_t i = i##_block * (grain), end = base_min_i64(i + (grain), n), i##_once = 1; i##_once; \
              i##_once = 0)
 
+/* Programs only, before the first loop. */
+void base_set_threads(int n);
 /* The number of threads a loop outside a parallel region will use, and this thread's number inside one. */
 int base_threads(void);
 int base_thread(void);

@@ -8,6 +8,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 #define TERMINAL_INTERVAL 0.2
 #define LOG_INTERVAL 10.0
 
@@ -75,6 +77,7 @@ static void show(base_progress *p, double done, bool finished, const char *forma
     size_t n = strlen(text);
     if (format && n + 2 < sizeof text && vsnprintf(text + n + 2, sizeof text - n - 2, format, a) > 0)
         memcpy(text + n, ", ", 2);
+    base_make_plain(text, false);
     on_screen = terminal && !finished;
     if (on_screen)
         fprintf(stderr, "\r\033[K%.*s", terminal_columns() - 1, text);

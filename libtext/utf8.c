@@ -1,27 +1,9 @@
-/* UTF-8 as the Unicode Standard's table 3-7 has it: the shortest form only, no surrogates, at most U+10FFFF. */
+/* UTF-8 as base_utf8_decode has it. */
 #include "base/error.h"
+#include "base/utf8.h"
 #include "libtext/table.h"
 
 #define REPLACEMENT 0xFFFD
-
-/* Decodes the character at s, of which `left` bytes may be read. Returns its length, 0 when it is not valid. */
-static int decode(const unsigned char *s, size_t left, uint32_t *c)
-{
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    int length = s[0] < 0x80 ? 1 : s[0] < 0xC2 ? 0 : s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : s[0] < 0xF5 ? 4 : 0;
-
-    if (length == 0 || (size_t)length > left)
-        return 0;
-    *c = length == 1 ? s[0] : s[0] & (0x7F >> length);
-    for (int i = 1; i < length; i++) {
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-        *c = *c << 6 | (s[i] & 0x3F);
-    }
-    if (*c < least[length] || *c > 0x10FFFF || (*c >= 0xD800 && *c <= 0xDFFF))
-        return 0;
-    return length;
-}
 
 bool tx_utf8_fault(const char *text, size_t size, int64_t *line, int64_t *column, char reason[TX_UTF8_REASON])
 {
@@ -30,7 +12,7 @@ bool tx_utf8_fault(const char *text, size_t size, int64_t *line, int64_t *column
     size_t i = 0;
     int length;
 
-    for (*column = 1; i < size && (length = decode(s + i, size - i, &c)) > 0 && c != 0; ++*column) {
+    for (*column = 1; i < size && (length = base_utf8_decode(text + i, size - i, &c)) > 0 && c != 0; ++*column) {
         i += (size_t)length;
         if (c == '\n') {
             ++*line;
@@ -60,7 +42,7 @@ base_status tx_utf8_check(const char *name, int64_t line, const char *text, size
 
 uint32_t tx_utf8_next(const char **p)
 {
-    const unsigned char *s = (const unsigned char *)*p;
+    const char *s = *p;
     uint32_t c = 0;
     size_t left = 0;
     int length;
@@ -69,7 +51,7 @@ uint32_t tx_utf8_next(const char **p)
         left++;
     if (left == 0)
         return 0;
-    length = decode(s, left, &c);
+    length = base_utf8_decode(s, left, &c);
     *p += length ? length : 1;
     return length ? c : REPLACEMENT;
 }

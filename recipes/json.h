@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-/* malloc'd; flags are jansson's. NULL: no memory, or j is NULL. jansson's own json_dumps leaves out keys when memory ends
+/* malloc'd; flags are jansson's. Characters that are not plain (base/utf8.h) are escaped. NULL: no memory, or j is NULL. jansson's own json_dumps leaves out keys when memory ends
  * in the middle, and says nothing. */
 char *ser_json_text(const json_t *j, size_t flags);
 /* Writes j, indented, to a file that appears whole or not at all; frees j, which may be NULL (no memory). */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "recipes/json.h"
 #include "recipes/ser.h"
 
@@ -73,19 +74,39 @@ void ser_names_free(ser_names *n)
 
 /* ---- labels.json ------------------------------------------------------------------------------------------------- */
 
+/* jansson escapes control characters up to U+001F; the others that are not plain stand in strings alone. */
+static void put_plain(FILE *f, const char *text, size_t n)
+{
+    for (int length; n > 0; text += length, n -= (size_t)length) {
+        uint32_t c = 0;
+
+        length = base_utf8_decode(text, n, &c);
+        if (length < 1 || (c >= ' ' && !base_is_plain(c)))
+            fprintf(f, "\\u%04x", length ? c : 0xFFFD);
+        else
+            fwrite(text, 1, (size_t)length, f);
+        length += !length;
+    }
+}
+
 char *ser_json_text(const json_t *j, size_t flags)
 {
-    char *text = NULL;
-    size_t n;
-    FILE *f = open_memstream(&text, &n);
+    char *raw = NULL, *text = NULL;
+    size_t n = 0, size;
+    FILE *f = open_memstream(&raw, &n);
     bool ok = f && j && json_dumpf(j, f, flags) == 0 && !ferror(f);
 
     ok = f && fclose(f) == 0 && ok;
-    if (!ok) {
-        free(text);
-        return NULL;
-    }
-    return text;
+    f = ok ? open_memstream(&text, &size) : NULL;
+    if (f)
+        put_plain(f, raw, n);
+    ok = f && !ferror(f);
+    ok = f && fclose(f) == 0 && ok;
+    free(raw);
+    if (ok)
+        return text;
+    free(text);
+    return NULL;
 }
 
 /* NULL: no memory. */

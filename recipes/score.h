@@ -157,7 +157,7 @@ void ser_score_output_options(ser_score_output *o, base_options *po);
 /* Puts a section (taken over) into the file, which is made if it is not there and appears whole or not at all; then prints
  * text to standard output. name and corpus replace what the file says unless they are "". BASE_FORMAT: the file is not of
  * our schema. */
-base_status ser_score_output_finish(const ser_score_output *o, json_t *section, const char *text, int argc, char **argv,
+base_status ser_score_output_finish(const ser_score_output *o, json_t *section, char *text, int argc, char **argv,
     base_error *e);
 /* Reads and checks one; NULL: e says why. */
 json_t     *ser_scores_read(const char *path, base_error *e);

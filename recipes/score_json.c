@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "recipes/score.h"
 
 #define SCHEMA 1
@@ -117,12 +118,13 @@ void ser_score_output_options(ser_score_output *o, base_options *po)
     base_option_text(po, "corpus", &o->corpus, "for scores.json");
 }
 
-base_status ser_score_output_finish(const ser_score_output *o, json_t *section, const char *text, int argc, char **argv,
+base_status ser_score_output_finish(const ser_score_output *o, json_t *section, char *text, int argc, char **argv,
     base_error *e)
 {
     base_status status = *o->json ? update(o, section, argc, argv, e) : BASE_OK;
 
     json_decref(section);
+    base_make_plain(text, true);
     if (status == BASE_OK && (fputs(text, stdout) == EOF || fflush(stdout) != 0))
         status = base_fail_errno(e, "standard output");
     return status;

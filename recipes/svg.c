@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "recipes/svg.h"
 
 const char ser_svg_style[] =
@@ -25,18 +26,19 @@ const char ser_svg_style[] =
 
 void ser_escape(FILE *f, const char *text)
 {
-    for (; *text; text++) {
-        const char *entity = *text == '&'   ? "&amp;"
-                             : *text == '<' ? "&lt;"
-                             : *text == '>' ? "&gt;"
-                             : *text == '"' ? "&quot;"
-                                            : NULL;
+    for (size_t left = strlen(text); left; ) {
+        uint32_t c = 0;
+        int n = base_utf8_decode(text, left, &c);
+        const char *entity = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '"' ? "&quot;" : NULL;
 
         if (entity)
             fputs(entity, f);
+        else if (n && (base_is_plain(c) || c == '\n' || c == '\t'))
+            fwrite(text, 1, (size_t)n, f);
         else
-            fputc((unsigned char)*text < ' ' && *text != '\n' && *text != '\t' ? '?' : *text,
-                  f); /* XML has no others */
+            fputc('?', f);
+        text += n ? n : 1;
+        left -= n ? (size_t)n : 1;
     }
 }
 

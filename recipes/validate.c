@@ -6,10 +6,11 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/utf8.h"
 #include "recipes/validate.h"
 
 typedef enum keyed { UTTERANCE, RECORDING, SPEAKER } keyed;
-typedef enum content { ANYTHING, WORDS_OF_TEXT, GENDER, LABEL, SECONDS, COUNT } content;
+typedef enum content { ANYTHING, WORDS_OF_TEXT, GENDER, LABEL, SECONDS, COUNT, FOLD } content;
 
 static const struct {
     const char *name;
@@ -27,35 +28,40 @@ static const struct {
     [SER_UTT2EMO] = { "utt2emo", TX_ONE_WORD, UTTERANCE, LABEL },
     [SER_UTT2GENDER] = { "utt2gender", TX_ONE_WORD, UTTERANCE, GENDER },
     [SER_UTT2STYLE] = { "utt2style", TX_ONE_WORD, UTTERANCE, LABEL },
-    [SER_UTT2FOLD] = { "utt2fold", TX_ONE_WORD, UTTERANCE, LABEL },
+    [SER_UTT2FOLD] = { "utt2fold", TX_ONE_WORD, UTTERANCE, FOLD },
     [SER_UTT2DUR] = { "utt2dur", TX_ONE_WORD, UTTERANCE, SECONDS },
     [SER_UTT2FRAMES] = { "utt2num_frames", TX_ONE_WORD, UTTERANCE, COUNT },
 };
 
-void ser_validation_fault(ser_validation *v, ser_table table, int64_t line, const char *format, ...)
-{
-    va_list a;
-
-    v->faults++;
-    fprintf(v->out, "%s/%s:", v->dir, spec[table].name);
-    if (line > 0)
-        fprintf(v->out, "%lld:", (long long)line);
-    fputc(' ', v->out);
-    va_start(a, format);
-    vfprintf(v->out, format, a);
-    va_end(a);
-    fputc('\n', v->out);
-}
-
-/* ---- a table for itself ---------------------------------------------------------------------------------------- */
-
+/* A line on v->out, which a terminal may show whatever the table holds. line 0: of the whole table. */
 static void tell_line(void *data, const char *path, int64_t line, const char *reason)
 {
     ser_validation *v = data;
+    char number[30] = "", *text;
 
     v->faults++;
-    fprintf(v->out, "%s:%lld: %s\n", path, (long long)line, reason);
+    if (line > 0)
+        snprintf(number, sizeof number, "%lld:", (long long)line);
+    if (asprintf(&text, "%s:%s %s", path, number, reason) < 0)
+        return;
+    base_make_plain(text, false);
+    fprintf(v->out, "%s\n", text);
+    free(text);
 }
+
+void ser_validation_fault(ser_validation *v, ser_table table, int64_t line, const char *format, ...)
+{
+    char *path = base_path_join(v->dir, spec[table].name), reason[4096];
+    va_list a;
+
+    va_start(a, format);
+    vsnprintf(reason, sizeof reason, format, a);
+    va_end(a);
+    tell_line(v, path ? path : spec[table].name, line, reason);
+    free(path);
+}
+
+/* ---- a table for itself ---------------------------------------------------------------------------------------- */
 
 /* Symbols that mean something to a vocabulary, and white space that only looks like a space. */
 static void check_words(ser_validation *v, ser_table table, const tx_entry *entry)
@@ -89,6 +95,20 @@ static void check_number(ser_validation *v, ser_table table, const tx_entry *ent
             entry->value, whole ? "a whole number" : "a number");
 }
 
+/* A fold becomes the name of a folder. */
+static void check_fold(ser_validation *v, ser_table table, const tx_entry *entry)
+{
+    static const char *const taken[] = { "decode", "folds", "log", "ref" };     /* of an experiment */
+
+    if (*entry->value == '.' || *entry->value == '-' || strchr(entry->value, '/') || strlen(entry->value) > 100)
+        ser_validation_fault(v, table, entry->line, "\"%s\" has the fold \"%s\", which cannot be the name of a folder: "
+            "no / expected, no dot or hyphen at its start, at most 100 bytes", entry->key, entry->value);
+    for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+        if (strcmp(entry->value, taken[i]) == 0)
+            ser_validation_fault(v, table, entry->line, "\"%s\" has the fold \"%s\", a name that experiments use themselves",
+                entry->key, entry->value);
+}
+
 static void check_content(ser_validation *v, ser_table table)
 {
     const tx_table *t = &v->table[table];
@@ -98,6 +118,8 @@ static void check_content(ser_validation *v, ser_table table)
 
         if (spec[table].content == WORDS_OF_TEXT)
             check_words(v, table, entry);
+        else if (spec[table].content == FOLD)
+            check_fold(v, table, entry);
         else if (spec[table].content == SECONDS || spec[table].content == COUNT)
             check_number(v, table, entry, spec[table].content == COUNT);
         else if (spec[table].content == GENDER && strcmp(entry->value, "m") != 0 && strcmp(entry->value, "f") != 0 &&
@@ -304,7 +326,11 @@ static void count_labels(const tx_table *t, const char *name, FILE *f)
     fprintf(f, "%s:", name);
     for (int64_t i = 0, first = 0; i < t->n; i++)
         if (i + 1 == t->n || strcmp(label[i], label[i + 1]) != 0) {
-            fprintf(f, "%s %s %lld", first ? "," : "", label[i], (long long)(i + 1 - first));
+            char shown[200];
+
+            snprintf(shown, sizeof shown, "%s", label[i]);
+            base_make_plain(shown, false);
+            fprintf(f, "%s %s %lld", first ? "," : "", shown, (long long)(i + 1 - first));
             first = i + 1;
         }
     fputc('\n', f);
@@ -339,6 +365,7 @@ void ser_validation_summary(const ser_validation *v, FILE *f)
     if (v->table[SER_TEXT].path)
         count_words(&v->table[SER_TEXT], f);
     for (ser_table table = 0; table < SER_TABLES; table++)
-        if (v->table[table].path && (spec[table].content == LABEL || spec[table].content == GENDER))
+        if (v->table[table].path && (spec[table].content == LABEL || spec[table].content == GENDER ||
+            spec[table].content == FOLD))
             count_labels(&v->table[table], spec[table].name, f);
 }

@@ -109,6 +109,20 @@ printf 'a-1 r1 0 0.5\na-2 r1 0.5 -1\nb-1 r1 0.5 1.4 0\n' > d/segments
 tap_ok "good segments" serin-validate-data d
 
 good
+# shellcheck disable=SC2016
+printf '%s\n' 'a-1 Fôld$(x)*&' 'a-2 ../../x' 'b-1 log' > d/utt2fold
+faults "folds that cannot be folders" \
+  'd/utt2fold:2: "a-2" has the fold "../../x", which cannot be the name of a folder: no / expected, no dot or hyphen at its start, at most 100 bytes' \
+  'd/utt2fold:3: "b-1" has the fold "log", a name that experiments use themselves'
+
+good
+printf 'a-1 ang\na-2 \342\200\256sad\nb-1 ang\n' > d/utt2emo
+printf 'a-1 JA\n\302\2332J-2 X\nb-1 Y\n' > d/text
+tap_refuses "names that a terminal would obey" "2 faults" serin-validate-data d
+tap_has "are told with ? in their place" .out "utt2emo: ang 2, ?sad 1"
+tap_is "nothing else" "$(LC_ALL=C grep -cP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' .out)" 0
+
+good
 rm d/text
 faults "a table that is needed" 'd/text: no such file, which is needed'
 tap_ok "and one that is not" serin-validate-data --need=wav.scp d

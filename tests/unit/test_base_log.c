@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/utf8.h"
 #include "tests/unit/capture.h"
 #include "tests/unit/unit.h"
 
@@ -73,6 +74,36 @@ START_TEST(statuses_have_names)
 }
 END_TEST
 
+/* What a terminal would obey, or what hides or turns text around, from a name in a file. */
+START_TEST(messages_are_plain)
+{
+    static const struct {
+        const char *name, *shown;
+    } cases[] = {
+        { "né\tü 博 \360\237\230\200", "né ü 博 \360\237\230\200" },
+        { "a\nERROR forged", "a?ERROR forged" },
+        { "\033]0;x\007\r\b\177", "?]0;x????" },
+        { "\302\233" "2J\302\200\302\237\302\240", "?2J??\302\240" },      /* C1, and what comes after it */
+        { "\342\200\256txt\342\200\254\342\201\246\342\201\251\342\200\250", "?txt????" },
+        { "\342\200\247\342\200\257\342\201\245\342\201\252", "\342\200\247\342\200\257\342\201\245\342\201\252" },
+        { "\377\300\233\355\240\200\364\220\200\200", "??????????" },   /* not UTF-8 */
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        base_error e = BASE_ERROR_INIT, in = { BASE_IO, "x" };
+        char text[100];
+        base_fail(&e, BASE_FORMAT, "%s", cases[i].name);
+        ck_assert_str_eq(e.text, cases[i].shown);
+        base_fail_in(&in, "%s", cases[i].name);
+        snprintf(text, sizeof text, "%s: x", cases[i].shown);
+        ck_assert_str_eq(in.text, text);
+    }
+    char lines[] = "a\tb\nc\r\n";
+    base_make_plain(lines, true);
+    ck_assert_str_eq(lines, "a b\nc?\n");
+}
+END_TEST
+
 static int messages(void *unused)
 {
     (void)unused;
@@ -80,6 +111,7 @@ static int messages(void *unused)
     base_log("plain %d", 1);
     base_warn("key \033[2J%s", "\r\x7f" "é");
     base_verbose = 1;
+    base_log("two\nlines");
     base_vlog(1, "told");
     base_vlog(2, "not told");
     return 0;
@@ -93,6 +125,7 @@ START_TEST(messages_have_kaldis_form)
     ck_assert_mem_eq(c.text, head, strlen(head));
     ck_assert_ptr_nonnull(strstr(c.text, ") plain 1\nWARNING (serin-x["));
     ck_assert_ptr_nonnull(strstr(c.text, ") key ?[2J??é\n"));       /* no escape reaches the terminal */
+    ck_assert_ptr_nonnull(strstr(c.text, ") two?lines\n"));
     ck_assert_ptr_nonnull(strstr(c.text, ") told\n"));
     ck_assert_ptr_null(strstr(c.text, "not told"));
 }
@@ -171,6 +204,7 @@ static Suite *suite(void)
     unit_add(s, the_first_error_stays);
     unit_add(s, errno_becomes_a_status);
     unit_add(s, long_messages_are_cut);
+    unit_add(s, messages_are_plain);
     unit_add(s, statuses_have_names);
     unit_add(s, messages_have_kaldis_form);
     unit_add(s, reports);

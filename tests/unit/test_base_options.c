@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "base/parallel.h"
 #include "tests/unit/capture.h"
 #include "tests/unit/files.h"
 #include "tests/unit/unit.h"
@@ -112,6 +113,12 @@ START_TEST(help_and_echo)
     expect("--help", 0, "prefixes kept (int, default 5)");
     expect("--help --mode=slow", 0, "of working (fast|slow, default \"slow\")");
     expect("--name=a;b a", 0, "/usr/bin/serin-x '--name=a;b' a\n");
+    expect("-h", 0, "Usage: serin-x [options] <a> <b>");
+    expect("--help", 0, "print this and exit (-h too) (bool, default false)\n");
+    expect("--version --loud", 0, "serin-x (Serin) " PACKAGE_VERSION "\n");
+    expect("-- -h", 0, "[-h]");
+    expect("--name=it's a", 0, "/usr/bin/serin-x $'--name=it\\x27s' a\n");
+    expect("--name=\033[2Jé\302\233\377 a", 0, "/usr/bin/serin-x $'--name=\\x1b[2Jé\\xc2\\x9b\\xff' a\n");
     capture c = capture_run(program, "--print-args=false a");
     ck_assert_str_eq(c.text, "beam=5 rate=0.5 loud=0 name=none mode=fast verbose=0 [a]");
 }
@@ -167,6 +174,34 @@ START_TEST(two_config_files)
 }
 END_TEST
 
+/* A program may have more options than anybody thought of. */
+static int many_options(void *unused)
+{
+    static char name[1000][20];
+    static int value[1000];
+    char *argv[] = { "/usr/bin/serin-x", "--option-999=7", "--threads=3" };
+    base_options *o = base_options_new(usage);
+
+    (void)unused;
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name[i], sizeof name[i], "option-%d", i);
+        base_option_int(o, name[i], &value[i], 0, 10, "one of many");
+    }
+    base_options_parse(o, 3, argv, 0, 0);
+    printf("last=%d threads=%d", value[999], base_threads());
+    base_options_free(o);
+    return 0;
+}
+
+START_TEST(many)
+{
+    capture c = capture_run(many_options, NULL);
+
+    ck_assert_int_eq(c.status, 0);
+    ck_assert_ptr_nonnull(strstr(c.text, "last=7 threads=3"));
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("base/options");
@@ -176,6 +211,7 @@ static Suite *suite(void)
     unit_add(s, refusals);
     unit_add(s, arguments_are_counted);
     unit_add(s, help_and_echo);
+    unit_add(s, many);
     files_add(s, config_files);
     files_add(s, two_config_files);
     unit_add(s, an_old_name);
