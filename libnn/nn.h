@@ -523,6 +523,7 @@ typedef struct nn_encoder_config {
     int   adapter;                          /* columns of an adapter behind each feed-forward, inside its residual; 0: none */
     bool  adapter_attention, adapter_gelu;  /* behind attention, too; GELU, else ReLU */
     int   lora;                             /* rank of what is added to queries, keys and values; 0: none */
+    float lora_alpha;                       /* it is multiplied by alpha / rank, as in peft; 0: by 1 */
     int   adapter_layers;                   /* the upper layers that have these; 0: all. In a frozen encoder nothing flows back
                                              * below them (Rueckle et al., AdapterDrop, 2021) */
 } nn_encoder_config;
@@ -634,7 +635,7 @@ typedef struct nn_fusion_config {
     nn_fusion_kind kind;
     int   acoustic, linguistic;     /* columns of the features */
     int   width, heads;             /* columns all are projected to, and of the result */
-    bool  plain;                    /* attention without residual and norm */
+    bool  residual;                 /* attention's result is added to what it attends from, and normed; eq. 8 and 9 have neither */
     bool  one_sided;                /* the gate weighs the cross-attended features only, as eq. 11 and 12 are printed; else
                                      * g weighs the self-attended and 1 - g the cross-attended ones */
     bool  sigmoid_first;            /* W s(x) + b; else s(W x + b) */

@@ -81,26 +81,40 @@ void ser_config_options(ser_config *c, const char *const *names, base_options *o
     }
 }
 
-/* encoder-rate was a factor on the rate. */
-static void take_factor(ser_config *c, double factor, base_options *o)
+/* Keys of before that meant something else: a factor on the rate, and the contrary. */
+typedef struct old_keys { double encoder_rate; bool fusion_plain; } old_keys;
+
+static void add_old(old_keys *old, const char *const *names, base_options *o)
 {
-    if (!base_options_given(o, "encoder-rate"))
+    base_option_alias(o, "rate", "learning-rate");
+    if (names)
         return;
-    if (!base_options_given(o, "encoder-learning-rate"))
-        c->encoder_learning_rate = factor * c->learning_rate;
-    base_warn("encoder-rate=%g, a factor, is an old name: write encoder-learning-rate=%g", factor, c->encoder_learning_rate);
+    base_option_float(o, "encoder-rate", &old->encoder_rate, 0, 1000, NULL);
+    base_option_bool(o, "fusion-plain", &old->fusion_plain, NULL);
+}
+
+static void take_old(ser_config *c, const old_keys *old, base_options *o)
+{
+    if (base_options_given(o, "encoder-rate")) {
+        if (!base_options_given(o, "encoder-learning-rate"))
+            c->encoder_learning_rate = old->encoder_rate * c->learning_rate;
+        base_warn("encoder-rate=%g, a factor, is an old name: write encoder-learning-rate=%g", old->encoder_rate, c->encoder_learning_rate);
+    }
+    if (base_options_given(o, "fusion-plain")) {
+        if (!base_options_given(o, "fusion-residual"))
+            c->fusion_residual = !old->fusion_plain;
+        base_warn("fusion-plain is an old name: write fusion-residual=%s", c->fusion_residual ? "true" : "false");
+    }
 }
 
 void ser_config_parse(ser_config *c, const char *const *names, base_options *o, int argc, char **argv, int least, int most)
 {
-    double factor = 1;
+    old_keys old = { 0 };
 
     ser_config_options(c, names, o);
-    base_option_alias(o, "rate", "learning-rate");
-    if (is_among("encoder-learning-rate", names))
-        base_option_float(o, "encoder-rate", &factor, 0, 1000, NULL);
+    add_old(&old, names, o);
     base_options_parse(o, argc, argv, least, most);
-    take_factor(c, factor, o);
+    take_old(c, &old, o);
 }
 
 double ser_encoder_rate(const ser_config *c) { return c->encoder_learning_rate < 0 ? c->learning_rate : c->encoder_learning_rate; }

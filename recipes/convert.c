@@ -250,7 +250,7 @@ static base_status add_companions(const ser_checkpoint *c, const char *dir, base
 static json_t *config_json(const ser_checkpoint *c, const ser_convert_options *o)
 {
     static const char *const adapters[] = { "serin_adapter_dim", "serin_adapter_attention", "serin_adapter_gelu",
-        "serin_lora_rank", "serin_adapter_layers" };
+        "serin_lora_rank", "serin_lora_alpha", "serin_adapter_layers" };
     static const char *const word[] = { [NN_F32] = "float32", [NN_F16] = "float16", [NN_BF16] = "bfloat16" };
     json_t *j = json_deep_copy(c->config);
     bool lm = nn_archive_find(c->archive, "lm_head.weight"), ok = j != NULL;

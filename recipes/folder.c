@@ -118,6 +118,7 @@ static json_t *config_json(const ser_model_config *c)
             json_object_set_new(j, "serin_adapter_attention", json_boolean(n->adapter_attention)) ||
             json_object_set_new(j, "serin_adapter_gelu", json_boolean(n->adapter_gelu)) ||
             json_object_set_new(j, "serin_lora_rank", json_integer(n->lora)) ||
+            (n->lora_alpha > 0 && json_object_set_new(j, "serin_lora_alpha", json_real((double)n->lora_alpha))) ||
             json_object_set_new(j, "serin_adapter_layers", json_integer(n->adapter_layers)))) {
         json_decref(j);
         return NULL;

@@ -37,6 +37,7 @@ void ser_configure_adapters(const ser_config *c, nn_encoder_config *n)
     n->adapter_attention = ser_is(c->adapter_place, "attn+ffn");
     n->adapter_gelu = ser_is(c->adapter_act, "gelu");
     n->lora = c->lora_rank;
+    n->lora_alpha = (float)c->lora_alpha;
     n->adapter_layers = c->adapter_layers;
 }
 
@@ -93,7 +94,7 @@ base_status ser_configure_language(const ser_config *c, ser_model_config *out, b
     if (configure_bert(c, out, e))
         return e->status;
     *f = (nn_fusion_config){ .acoustic = out->encoder.encoder.width, .linguistic = out->bert.encoder.width,
-        .width = c->fusion_dim ? c->fusion_dim : out->bert.encoder.width, .heads = c->fusion_heads, .plain = c->fusion_plain,
+        .width = c->fusion_dim ? c->fusion_dim : out->bert.encoder.width, .heads = c->fusion_heads, .residual = c->fusion_residual,
         .one_sided = ser_is(c->gate_form, "one-sided"), .sigmoid_first = ser_is(c->gate_order, "sigmoid-linear"),
         .dropout = (float)c->bert_dropout, .attention_dropout = (float)c->bert_dropout, .eps = 1e-5f, .init = (float)c->init };
     nn_fusion_kind_of(c->fusion, &f->kind);
@@ -152,14 +153,14 @@ static json_t *bert_json(const nn_bert_config *b, int aec_layers)
 {
     const nn_encoder_config *n = &b->encoder;
 
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:b, s:b, s:i, s:i, s:i}",
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:b, s:b, s:i, s:f, s:i, s:i}",
         "model_type", "bert", "hidden_size", n->width, "num_hidden_layers", n->layers, "num_attention_heads", n->heads,
         "intermediate_size", n->inner, "layer_norm_eps", (double)n->eps, "hidden_dropout_prob", (double)n->dropout,
         "attention_probs_dropout_prob", (double)n->attention_dropout, "initializer_range", (double)n->init,
         "vocab_size", b->vocab_size, "max_position_embeddings", b->max_positions, "type_vocab_size", b->type_vocab_size,
         "pad_token_id", b->pad_id, "hidden_act", "gelu", "position_embedding_type", "absolute",
         "serin_adapter_dim", n->adapter, "serin_adapter_attention", n->adapter_attention, "serin_adapter_gelu", n->adapter_gelu,
-        "serin_lora_rank", n->lora, "serin_adapter_layers", n->adapter_layers, "serin_aec_layers", aec_layers);
+        "serin_lora_rank", n->lora, "serin_lora_alpha", (double)n->lora_alpha, "serin_adapter_layers", n->adapter_layers, "serin_aec_layers", aec_layers);
 }
 
 static json_t *fusion_json(const ser_model_config *c)
@@ -167,7 +168,7 @@ static json_t *fusion_json(const ser_model_config *c)
     const nn_fusion_config *f = &c->fusion;
 
     return json_pack("{s:s, s:s, s:s, s:i, s:i, s:b, s:b, s:b, s:f, s:f, s:s, s:i}", "input", input_word[c->input], "words",
-        words_word[c->words], "fusion", nn_fusion_name(f->kind), "width", f->width, "heads", f->heads, "plain", f->plain,
+        words_word[c->words], "fusion", nn_fusion_name(f->kind), "width", f->width, "heads", f->heads, "residual", f->residual,
         "one_sided", f->one_sided, "sigmoid_first", f->sigmoid_first, "dropout", (double)f->dropout, "init", (double)f->init,
         "aec", aec_word[c->aec], "aec_layers", c->aec_layers);
 }
@@ -221,16 +222,16 @@ static base_status parse_fusion(const json_t *j, const char *path, ser_model_con
     int input = find_word(j, "input", input_word, 3, path, e), words = find_word(j, "words", words_word, 4, path, e),
         aec = json_object_get(j, "aec") ? find_word(j, "aec", aec_word, 3, path, e) : SER_AEC_NONE;
     const char *kind = json_string_value(json_object_get(j, "fusion"));
-    int plain, one_sided, sigmoid_first;
+    int one_sided, sigmoid_first, residual = -1, plain = -1;     /* plain: the word of before, for the contrary */
     double dropout, init;
 
     if (e->status)
         return e->status;
     if (!kind || !nn_fusion_kind_of(kind, &f->kind) ||
-        json_unpack((json_t *)j, "{s:i, s:i, s:b, s:b, s:b, s:F, s:F}", "width", &f->width, "heads", &f->heads, "plain", &plain,
+        json_unpack((json_t *)j, "{s:i, s:i, s?b, s?b, s:b, s:b, s:F, s:F}", "width", &f->width, "heads", &f->heads, "residual", &residual, "plain", &plain,
             "one_sided", &one_sided, "sigmoid_first", &sigmoid_first, "dropout", &dropout, "init", &init) != 0 ||
-        f->width < 1 || f->width > 1 << 16 || f->heads < 1 || f->width % f->heads)
-        return base_fail(e, BASE_FORMAT, "%s: fusion, width, heads, plain, one_sided, sigmoid_first, dropout or init is missing or "
+        (residual < 0) == (plain < 0) || f->width < 1 || f->width > 1 << 16 || f->heads < 1 || f->width % f->heads)
+        return base_fail(e, BASE_FORMAT, "%s: fusion, width, heads, residual, one_sided, sigmoid_first, dropout or init is missing or "
             "not of its kind", path);
     c->aec = (ser_aec)aec;
     c->aec_layers = (int)json_integer_value(json_object_get(j, "aec_layers"));
@@ -240,7 +241,7 @@ static base_status parse_fusion(const json_t *j, const char *path, ser_model_con
         return base_fail(e, BASE_FORMAT, "%s: \"words\" is \"aec\", but there is no corrector", path);
     c->input = (ser_input)input;
     c->words = (ser_words)words;
-    f->plain = plain;
+    f->residual = residual >= 0 ? residual : !plain;
     f->one_sided = one_sided;
     f->sigmoid_first = sigmoid_first;
     f->dropout = f->attention_dropout = (float)dropout;

@@ -121,5 +121,6 @@ void nn_config_adapters(nn_config_reader *r, nn_encoder_config *c)
     nn_config_bool(r, "serin_adapter_attention", &c->adapter_attention);
     nn_config_bool(r, "serin_adapter_gelu", &c->adapter_gelu);
     nn_config_int(r, "serin_lora_rank", &c->lora, 0, 1 << 12);
+    nn_config_float(r, "serin_lora_alpha", &c->lora_alpha, 0, 1e6);
     nn_config_int(r, "serin_adapter_layers", &c->adapter_layers, 0, 1 << 16);
 }

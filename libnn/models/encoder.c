@@ -92,13 +92,16 @@ static nn_tensor *adapt(nn_tape *t, const nn_adapter *a, const nn_encoder_config
     return nn_add(t, h, nn_dense_apply(t, x, a->up));
 }
 
-static nn_tensor *add_low_rank(nn_tape *t, const nn_lora *l, int rank, nn_tensor *qkv, nn_tensor *x)
+static nn_tensor *add_low_rank(nn_tape *t, const nn_lora *l, const nn_encoder_config *c, nn_tensor *qkv, nn_tensor *x)
 {
+    int rank = c->lora;
     nn_tensor *low, *part[3];
 
     if (!l->a)
         return qkv;
     low = nn_linear(t, x, l->a, NULL);
+    if (c->lora_alpha > 0)
+        low = nn_scale(t, low, c->lora_alpha / (float)rank);
     for (int i = 0; i < 3; i++)
         part[i] = nn_linear(t, nn_slice(t, low, i * rank, (i + 1) * rank), l->b[i], NULL);
     return nn_add(t, qkv, nn_concat(t, nn_concat(t, part[0], part[1]), part[2]));
@@ -106,7 +109,7 @@ static nn_tensor *add_low_rank(nn_tape *t, const nn_lora *l, int rank, nn_tensor
 
 static nn_tensor *attend(nn_tape *t, const nn_layer *l, const nn_encoder_config *c, nn_tensor *x)
 {
-    nn_tensor *qkv = add_low_rank(t, &l->lora, c->lora, nn_dense_apply(t, x, l->qkv), x);
+    nn_tensor *qkv = add_low_rank(t, &l->lora, c, nn_dense_apply(t, x, l->qkv), x);
 
     x = nn_self_attention(t, qkv, c->heads, false, c->attention_dropout, "attention");
     return adapt(t, &l->attention_adapter, c, nn_dense_apply(t, x, l->out));

@@ -25,7 +25,7 @@ typedef struct nn_layer_names {
 /* h + W_up f(W_down h + b) + b (Houlsby et al. 2019): W_up and both biases begin at 0, so it begins as the identity. */
 typedef struct nn_adapter { nn_dense down, up; } nn_adapter;
 
-/* What queries, keys and values get added: B_i A_i x (Hu et al. 2021), B_i beginning at 0. */
+/* What queries, keys and values get added: alpha / rank B_i A_i x (Hu et al. 2021), B_i beginning at 0. */
 typedef struct nn_lora { nn_tensor *a, *b[3]; } nn_lora;
 
 typedef struct nn_layer {

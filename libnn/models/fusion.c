@@ -9,7 +9,7 @@ enum { ACOUSTIC, LINGUISTIC, SIDES };
 
 static const char *const side_name[SIDES] = { "acoustic", "linguistic" };
 
-/* y = LN(x + dropout(attention)); w NULL: not built. */
+/* y = attention, or LN(x + dropout(attention)) with a residual; w NULL: not built. */
 typedef struct attention { nn_dense q, kv, out; nn_norm norm; } attention;
 
 typedef struct side {
@@ -60,7 +60,7 @@ static attention add_attention(nn_params *p, const nn_fusion_config *c, const ch
     a.q = nn_dense_add(p, "query", c->width, c->width, c->init);
     a.kv = nn_dense_add(p, "{key,value}", c->width, c->width, c->init);
     a.out = nn_dense_add(p, "out", c->width, c->width, c->init);
-    if (!c->plain)
+    if (c->residual)
         a.norm = nn_norm_add(p, "norm", c->width);
     nn_params_pop(p);
     return a;
@@ -109,7 +109,7 @@ static nn_tensor *attend(nn_tape *t, const nn_fusion_config *c, const attention 
         c->attention_dropout, site);
 
     h = nn_dense_apply(t, h, a->out);
-    return c->plain ? h : nn_norm_apply(t, nn_dropout_add(t, h, x, c->dropout, "dropout"), a->norm, c->eps);
+    return c->residual ? nn_norm_apply(t, nn_dropout_add(t, h, x, c->dropout, "dropout"), a->norm, c->eps) : h;
 }
 
 /* s(W x + b), or W s(x) + b; the paper writes no W, but its gate must be as wide as what it weighs. */

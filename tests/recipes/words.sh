@@ -37,6 +37,16 @@ rm -r mute
 for fusion in self cross gate tgf-gate; do
   tap_ok "fusion $fusion" train --input=both --fusion=$fusion --train-text=noisy --epochs=1 train "exp-$fusion"
 done
+tap_is "attention is as the paper prints it" "$(grep -c residual exp-self/config exp-self/fusion.json | cut -d : -f 2 | tr '\n' ' ')$(
+  grep -hoE 'fusion-residual=.*|"residual": [a-z]*' exp-self/config exp-self/fusion.json | tr '\n' ' ')" '1 1 fusion-residual=false "residual": false '
+tap_is "without a norm" "$(grep -ac 'fusion.acoustic.self.norm' exp-self/model.safetensors)" 0
+tap_ok "with residual and norm" train --input=both --fusion=self --fusion-residual=true --train-text=noisy --epochs=1 train residual
+tap_ok "is another model" bash -c 'serin-decode residual test residual/out && grep -aq fusion.acoustic.self.norm residual/model.safetensors'
+tap_is "in the words of before" "$(sed -i 's/"residual": true/"plain": false/' residual/fusion.json && grep -c plain residual/fusion.json)" 1
+tap_ok "it is read" serin-decode residual test residual/out2
+tap_ok "as it was" cmp residual/out/emotion.ark residual/out2/emotion.ark
+sed -i '/"plain"/d' residual/fusion.json
+tap_refuses "but not without either" "residual, one_sided, sigmoid_first, dropout or init is missing" serin-decode residual test residual/out3
 tap_ok "the temporal gate" train --input=both --fusion=tgf --train-text=asr --lambda-cl=0.1 train tgf
 tap_ok "decodes" serin-decode --beam=4 tgf test tgf/out
 for table in utt2emo utt2gender utt2style; do tap_least "$table is learnt" "$(accuracy $table tgf/out)" 60; done
@@ -119,6 +129,12 @@ tap_is "the encoders are those of the first" "$(changed tgf third)" ""
 tap_ok "adapters that learn from the texts, too" train "${second[@]}" --lambda-ctc=1 --epochs=2 train fourth
 tap_is "leave the first's weights as they were" "$(changed tgf fourth)" ""
 tap_ok "but are others" bash -c '! cmp -s third/model.safetensors fourth/model.safetensors'
+tap_is "as others have no alpha" "$(grep -c serin_lora_alpha third/config.json)" 0
+tap_ok "LoRA times alpha / rank" train "${second[@]}" --lora-alpha=8 --epochs=2 train alpha
+tap_is "is in the folder" "$(grep -h lora_alpha alpha/config.json alpha/bert_config.json | tr -d ' \n')" '"serin_lora_alpha":8.0,"serin_lora_alpha":8.0,'
+tap_ok "and another model" bash -c '! cmp -s third/model.safetensors alpha/model.safetensors && serin-decode alpha test alpha/out'
+cp -r alpha alpha2 && sed -i '/lora_alpha/d' alpha2/config.json
+tap_refuses "which cannot be forgotten" "configuration" serin-decode alpha2 test alpha2/out
 tap_ok "dropout in the frozen encoders, when asked for" train "${second[@]}" --frozen-dropout=true --epochs=2 train blurred
 tap_ok "is another regime" bash -c '! cmp -s third/model.safetensors blurred/model.safetensors'
 tap_ok "adapters in the upper layer alone" train "${second[@]}" --adapter-layers=1 --epochs=1 train upper
@@ -138,10 +154,12 @@ tap_ok "encoders at a rate of 0" train "${all[@]}" --encoder-learning-rate=0 tra
 tap_is "stay as they are, not what is added to them" "$(changed tgf still)/$(added still)" "head/adap lora"
 tap_ok "encoders alone" train "${all[@]}" --learning-rate=0 --encoder-learning-rate=1e-3 train alone-learn
 tap_is "learn while all that is new does not" "$(changed tgf alone-learn)/$(added alone-learn)" "encoders /"
-tap_ok "the factor of before" train --config=<(echo "encoder-rate=0.5") --rate=2e-3 --input=both --fusion=tgf --max-updates=1 train factor
+tap_ok "the factor of before" train --config=<(echo "encoder-rate=0.5") --rate=2e-3 --fusion-plain=false --input=both --fusion=tgf --max-updates=1 train factor
 tap_has "is told as a rate" .err "write encoder-learning-rate=0.001"
 tap_has "and the rate's old name" .err "--rate is an old name: write --learning-rate=2e-3"
-tap_is "which is what is done" "$(grep -E '^(encoder-)?learning-rate' factor/config | tr '\n' ' ')" "learning-rate=0.002 encoder-learning-rate=0.001 "
+tap_has "the contrary of fusion-plain, too" .err "write fusion-residual=true"
+tap_is "which is what is done" "$(grep -E '^(encoder-)?learning-rate|^fusion-res' factor/config | tr '\n' ' ')" \
+  "fusion-residual=true learning-rate=0.002 encoder-learning-rate=0.001 "
 tap_ok "a first stage without words" train --lambda-ctc=0 --epochs=1 train deaf
 
 tap_ok "adapters alone, from the beginning" train --freeze-encoders=true --adapter-dim=4 --init-model=deaf --epochs=2 train sixth

@@ -66,7 +66,7 @@ static nn_fusion_config variant(int i)
     c.kind = (nn_fusion_kind)(i % 6);
     c.one_sided = i / 6 & 1;
     c.sigmoid_first = i / 12 & 1;
-    c.plain = i / 24;
+    c.residual = i / 24;
     return c;
 }
 
