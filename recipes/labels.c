@@ -76,48 +76,62 @@ static base_status number_of(const ser_labelling *l, const tx_table *t, const tx
                      t->path, (long long)entry->line, entry->key, entry->value, known);
 }
 
-static base_status fill(ser_labelling *l, const ser_pairs *pairs, const tx_table *ref, const tx_table *hyp,
+/* Table i of the answers; the first says which utterances there are. */
+static base_status fill(ser_labelling *l, const ser_pairs *pairs, const tx_table *ref, const tx_table *hyp, int i,
                         base_error *e)
 {
     base_status status = BASE_OK;
+    int64_t n = 0;
 
-    l->key = malloc((size_t)pairs->n * sizeof(*l->key));
-    l->ref = malloc((size_t)pairs->n * sizeof(*l->ref));
-    l->hyp = malloc((size_t)pairs->n * sizeof(*l->hyp));
-    if (!l->key || !l->ref || !l->hyp)
-        return base_fail(e, BASE_NO_MEMORY, "no memory for %lld labels", (long long)pairs->n);
-    for (int64_t i = 0; i < pairs->n && status == BASE_OK; i++) {
-        const ser_pair *p = &pairs->pair[i];
+    for (int64_t j = 0; j < pairs->n && status == BASE_OK; j++) {
+        const ser_pair *p = &pairs->pair[j];
 
-        if (strcmp(p->ref->value, SER_NO_LABEL) == 0) {
-            l->unlabelled++;
+        if (strcmp(p->ref->value, SER_NO_LABEL) == 0)
             continue;
-        }
-        status = number_of(l, ref, p->ref, &l->ref[l->n], e);
+        status = number_of(l, ref, p->ref, &l->ref[n], e);
         if (status == BASE_OK)
-            status = number_of(l, hyp, p->hyp, &l->hyp[l->n], e);
-        l->key[l->n++] = p->ref->key;
+            status = number_of(l, hyp, p->hyp, &l->hyp[i * l->n + n], e);
+        l->key[n++] = p->ref->key;
     }
-    if (status == BASE_OK && l->n == 0)
-        status = base_fail(e, BASE_MISSING, "%s: no utterance has a label: nothing to score", ref->path);
     return status;
 }
 
-base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels, const ser_labels *known,
-    ser_mode mode, base_error *e)
+static base_status allocate(ser_labelling *l, const ser_pairs *pairs, const tx_table *ref, base_error *e)
 {
-    ser_pairs pairs = { 0 };
+    for (int64_t j = 0; j < pairs->n; j++)
+        l->unlabelled += strcmp(pairs->pair[j].ref->value, SER_NO_LABEL) == 0;
+    l->n = pairs->n - l->unlabelled;
+    l->missing = pairs->missing;
+    if (l->n == 0)
+        return base_fail(e, BASE_MISSING, "%s: no utterance has a label: nothing to score", ref->path);
+    l->key = malloc((size_t)l->n * sizeof(*l->key));
+    l->ref = malloc((size_t)l->n * sizeof(*l->ref));
+    l->hyp = calloc((size_t)l->n, (size_t)l->tables * sizeof(*l->hyp));
+    return l->key && l->ref && l->hyp ? BASE_OK
+                                      : base_fail(e, BASE_NO_MEMORY, "no memory for %lld labels", (long long)l->n);
+}
+
+base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const ser_answers *answers, const char *labels,
+    const ser_labels *known, ser_mode mode, base_error *e)
+{
+    ser_pairs first = { 0 };
     base_status status;
 
-    *l = (ser_labelling){ 0 };
+    *l = (ser_labelling){ .tables = answers->n, .ours = answers->ours };
     status = collect_labels(l, ref, labels, known, e);
     if (status == BASE_OK)
-        status = ser_pairs_make(&pairs, ref, hyp, mode, e);
-    if (status == BASE_OK) {
-        l->missing = pairs.missing;
-        status = fill(l, &pairs, ref, hyp, e);
+        status = ser_pairs_make(&first, ref, &answers->table[0], mode, e);
+    if (status == BASE_OK)
+        status = allocate(l, &first, ref, e);
+    for (int i = 0; i < answers->n && status == BASE_OK; i++) {
+        ser_pairs pairs = { 0 };
+
+        status = ser_answers_pair(&pairs, ref, answers, i, mode, &first, e);
+        if (status == BASE_OK)
+            status = fill(l, &pairs, ref, &answers->table[i], i, e);
+        ser_pairs_free(&pairs);
     }
-    ser_pairs_free(&pairs);
+    ser_pairs_free(&first);
     if (status != BASE_OK)
         ser_labelling_free(l);
     return status;
@@ -167,56 +181,72 @@ void ser_label_metrics(const int64_t *count, int labels, double value[SER_METRIC
 
 /* What the bootstrap draws from. */
 typedef struct sample {
-    int        labels;
-    const int *ref, *hyp, *other;   /* other: a second system's, or NULL */
-    const int64_t *which;           /* NULL: all */
-    int64_t   *count;               /* [labels][labels], and as much for other */
+    const ser_labelling *l;
+    bool     versus;        /* ours minus the others */
+    int64_t *count;         /* [labels][labels] */
 } sample;
 
-static void count_drawn(const sample *s, const int *hyp, const int64_t *drawn, int64_t n, double value[SER_METRICS])
+/* Of tables from .. to - 1, pooled: the answers of an utterance are drawn together. */
+static void count_drawn(const sample *s, int from, int to, const int64_t *which, const int64_t *times, int64_t n,
+    double value[SER_METRICS])
 {
-    memset(s->count, 0, (size_t)s->labels * (size_t)s->labels * sizeof(*s->count));
-    for (int64_t i = 0; i < n; i++) {
-        int64_t u = s->which ? s->which[drawn[i]] : drawn[i];
+    const ser_labelling *l = s->l;
 
-        s->count[s->ref[u] * s->labels + hyp[u]]++;
-    }
-    ser_label_metrics(s->count, s->labels, value);
+    memset(s->count, 0, (size_t)l->labels * (size_t)l->labels * sizeof(*s->count));
+    for (int t = from; t < to; t++)
+        for (int64_t i = 0; i < n; i++)
+            s->count[l->ref[which[i]] * l->labels + l->hyp[t * l->n + which[i]]] += times[i];
+    ser_label_metrics(s->count, l->labels, value);
 }
 
-static void score_drawn(const void *data, const int64_t *drawn, int64_t n, double *value)
+static void score_drawn(const void *data, const int64_t *which, const int64_t *times, int64_t n, double *value)
 {
     const sample *s = data;
     double other[SER_METRICS];
 
-    count_drawn(s, s->hyp, drawn, n, value);
-    if (!s->other)
+    count_drawn(s, 0, s->l->ours, which, times, n, value);
+    if (!s->versus)
         return;
-    count_drawn(s, s->other, drawn, n, other);
+    count_drawn(s, s->l->ours, s->l->tables, which, times, n, other);
     for (int m = 0; m < SER_METRICS; m++)
         value[m] -= other[m];
+}
+
+/* Value, intervals and p of all that c has; count [labels][labels] stays as it is in the data. */
+static base_status draw(const sample *s, const ser_clusters *c, const ser_bootstrap *o, double value[SER_METRICS],
+    ser_interval interval[SER_METRICS], double *p, base_error *e)
+{
+    int64_t n = c->begin[c->n], *once = malloc((size_t)n * sizeof(*once));
+    base_status status;
+
+    if (!once)
+        return base_fail(e, BASE_NO_MEMORY, "no memory to score %lld utterances", (long long)n);
+    for (int64_t i = 0; i < n; i++)
+        once[i] = 1;
+    status = ser_bootstrap_run(o, c, SER_METRICS, score_drawn, s, interval, p, e);
+    score_drawn(s, c->order, once, n, value);
+    free(once);
+    return status;
 }
 
 base_status ser_label_score_make(ser_label_score *s, const ser_labelling *l, const int64_t *which, int64_t n,
     const ser_bootstrap *o, base_error *e)
 {
-    sample all = { l->labels, l->ref, l->hyp, NULL, which, NULL };
+    ser_clusters c;
     base_status status;
 
-    *s = (ser_label_score){ .labels = l->labels, .n = n };
+    *s = (ser_label_score){ .labels = l->labels, .utterances = n, .n = n * l->ours };
     s->count = calloc((size_t)l->labels * (size_t)l->labels, sizeof(*s->count));
-    all.count = malloc((size_t)l->labels * (size_t)l->labels * sizeof(*all.count));
-    if (s->count && all.count) {
-        for (int64_t i = 0; i < n; i++) {
-            s->count[l->ref[which[i]] * l->labels + l->hyp[which[i]]]++;
-            s->correct += l->ref[which[i]] == l->hyp[which[i]];
-        }
-        ser_label_metrics(s->count, l->labels, s->value);
-        status = ser_bootstrap_run(o, n, SER_METRICS, score_drawn, &all, s->interval, NULL, e);
-    } else {
-        status = base_fail(e, BASE_NO_MEMORY, "no memory for a confusion matrix of %d labels", l->labels);
+    if (!s->count)
+        return base_fail(e, BASE_NO_MEMORY, "no memory for a confusion matrix of %d labels", l->labels);
+    status = ser_clusters_make(&c, o->cluster, which, n, e);
+    if (status == BASE_OK) {
+        status = draw(&(sample){ l, false, s->count }, &c, o, s->value, s->interval, NULL, e);
+        s->clusters = o->cluster ? c.n : 0;
     }
-    free(all.count);
+    for (int i = 0; i < l->labels; i++)
+        s->correct += s->count[i * l->labels + i];
+    ser_clusters_free(&c);
     if (status != BASE_OK)
         ser_label_score_free(s);
     return status;
@@ -254,23 +284,20 @@ int ser_label_majority(const ser_label_score *s, double value[SER_METRICS])
     return best;
 }
 
-base_status ser_label_compare(const ser_labelling *l, const ser_labelling *other, const ser_bootstrap *o,
-    double value[SER_METRICS], ser_interval interval[SER_METRICS], double p[SER_METRICS], base_error *e)
+base_status ser_label_compare(const ser_labelling *l, const ser_bootstrap *o, double value[SER_METRICS],
+    ser_interval interval[SER_METRICS], double p[SER_METRICS], base_error *e)
 {
-    sample both = { l->labels, l->ref, l->hyp, other->hyp, NULL, NULL };
-    int64_t *all = malloc((size_t)l->n * sizeof(*all));
+    int64_t *count = malloc((size_t)l->labels * (size_t)l->labels * sizeof(*count));
+    ser_clusters c = { 0 };
     base_status status;
 
-    both.count = malloc((size_t)l->labels * (size_t)l->labels * sizeof(*both.count));
-    if (all && both.count) {
-        for (int64_t i = 0; i < l->n; i++)
-            all[i] = i;
-        score_drawn(&both, all, l->n, value);
-        status = ser_bootstrap_run(o, l->n, SER_METRICS, score_drawn, &both, interval, p, e);
-    } else {
+    if (!count)
         status = base_fail(e, BASE_NO_MEMORY, "no memory to compare %lld utterances", (long long)l->n);
-    }
-    free(both.count);
-    free(all);
+    else
+        status = ser_clusters_make(&c, o->cluster, NULL, l->n, e);
+    if (status == BASE_OK)
+        status = draw(&(sample){ l, true, count }, &c, o, value, interval, p, e);
+    ser_clusters_free(&c);
+    free(count);
     return status;
 }

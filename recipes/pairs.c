@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "recipes/score.h"
 
 ser_mode ser_mode_of(const char *word)
@@ -13,8 +14,8 @@ static base_status refuse(const ser_pairs *p, const tx_table *ref, const tx_tabl
 {
     if (p->missing > 0)
         return base_fail(e, BASE_MISSING,
-                         "%s: no entry for \"%s\" of %s; %lld of %lld keys are missing (--mode=present or all "
-                         "scores without them)",
+                         "%s: no entry for \"%s\" of %s; %lld of %lld keys are missing (--mode=present scores "
+                         "without them)",
                          hyp->path, p->first_missing, ref->path, (long long)p->missing, (long long)ref->n);
     return base_fail(e, BASE_MISSING, "%s: \"%s\" is not in %s; %lld keys are extra (--mode=present ignores them)",
                      hyp->path, p->first_extra, ref->path, (long long)p->extra);
@@ -55,4 +56,65 @@ void ser_pairs_free(ser_pairs *p)
 {
     free(p->pair);
     *p = (ser_pairs){ 0 };
+}
+
+/* ---- tables of answers ------------------------------------------------------------------------------------------- */
+
+static base_status read_one(ser_answers *a, const char *path, tx_values values, base_error *e)
+{
+    tx_table *more = realloc(a->table, ((size_t)a->n + 1) * sizeof(*more));
+
+    if (!more)
+        return base_fail(e, BASE_NO_MEMORY, "no memory for a table");
+    a->table = more;
+    a->table[a->n] = (tx_table){ 0 };
+    return tx_table_read(&a->table[a->n++], path, values, e);
+}
+
+static base_status read_list(ser_answers *a, const char *paths, tx_values values, base_error *e)
+{
+    char *list = strdup(paths), *rest = list;
+
+    if (!list)
+        return base_fail(e, BASE_NO_MEMORY, "no memory for a list of tables");
+    if (base_exists(paths))
+        read_one(a, paths, values, e);
+    else
+        for (char *path; e->status == BASE_OK && (path = strsep(&rest, ","));)
+            read_one(a, path, values, e);
+    free(list);
+    return e->status;
+}
+
+base_status ser_answers_read(ser_answers *a, const char *ours, const char *others, tx_values values, base_error *e)
+{
+    *a = (ser_answers){ 0 };
+    read_list(a, ours, values, e);
+    a->ours = a->n;
+    if (*others && e->status == BASE_OK)
+        read_list(a, others, values, e);
+    return e->status;
+}
+
+void ser_answers_free(ser_answers *a)
+{
+    for (int i = 0; i < a->n; i++)
+        tx_table_free(&a->table[i]);
+    free(a->table);
+    *a = (ser_answers){ 0 };
+}
+
+base_status ser_answers_pair(ser_pairs *p, const tx_table *ref, const ser_answers *a, int i, ser_mode mode,
+    const ser_pairs *first, base_error *e)
+{
+    int64_t j = 0;
+
+    if (ser_pairs_make(p, ref, &a->table[i], mode, e) != BASE_OK)
+        return e->status;
+    while (j < p->n && j < first->n && p->pair[j].ref == first->pair[j].ref)
+        j++;
+    if (j < p->n || j < first->n)
+        base_fail(e, BASE_MISMATCH, "%s and %s do not have the same utterances; the first that only one has is \"%.200s\"",
+            a->table[0].path, a->table[i].path, (j < p->n ? p : first)->pair[j].ref->key);
+    return e->status;
 }

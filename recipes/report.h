@@ -48,6 +48,8 @@ base_status ser_report_rows(const ser_experiment *x, ser_row **rows, int *n, bas
 const char *ser_row_prefix(const ser_row *row);
 /* Columns that any of the experiments fills. */
 void        ser_report_columns(const ser_experiment *x, int n, bool shown[SER_REPORT_COLUMNS]);
+/* How the intervals of an experiment were made, as a line without its end; "": that is not told. */
+void        ser_report_intervals(const ser_experiment *x, char *out, size_t size);
 base_status ser_report_print(const ser_experiment *x, int n, FILE *f, base_error *e);
 
 /* ---- the page: report_page.c, report_examples.c, report_summary.c, report_style.c ------------------------------ */

@@ -349,6 +349,8 @@ static void write_environment(FILE *f)
 static base_status write_experiment(FILE *f, const ser_experiment *x, int i, int n, const ser_report_options *o,
                                     base_error *e)
 {
+    char drawn[200];
+
     if (n > 1) {
         fprintf(f, "<h2 id=\"x%d\">", i + 1);
         ser_escape(f, ser_experiment_name(x));
@@ -357,6 +359,9 @@ static base_status write_experiment(FILE *f, const ser_experiment *x, int i, int
     write_facts(f, x);
     if (write_table(f, x, 1, true, e) != BASE_OK)
         return e->status;
+    ser_report_intervals(x, drawn, sizeof(drawn));
+    if (*drawn)
+        element(f, "p class=\"note\"", drawn);
     write_figures(f, x);
     write_curves(f, x);
     ser_report_examples(x, o->examples, f);

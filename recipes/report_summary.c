@@ -71,7 +71,7 @@ static const ser_experiment *numbered(const summary *s, const char *text)
     return NULL;
 }
 
-/* ---- cells: "88.12 [80.00, 95.00] / 75.28", "+1.25 [-0.50, +3.00] p 0.160", or anything ----------------------- */
+/* ---- cells: "88.12 [80.00, 95.00] / 75.28", "+1.25 [-0.50, +3.00] p 0.016 holm 0.032", or anything ----------- */
 
 typedef struct figure {
     double value, low, high;
@@ -111,7 +111,10 @@ static void write_cell(FILE *f, const summary *s, const char *cell, const char *
 {
     figure g = figure_of(cell);
     const char *paper = strstr(cell, " / "), *p = strstr(cell, "] p ");
-    bool sure = g.difference && (g.low > 0 || g.high < 0);
+    const char *holm = p ? strstr(p, " holm ") : NULL;
+    double corrected = 0;
+    bool sure = g.difference && (g.low > 0 || g.high < 0) &&
+                !(holm && sscanf(holm, " holm %lf", &corrected) == 1 && corrected > 0.05);
 
     fprintf(f, "<td%s data-name=\"", class_of(title));
     ser_escape(f, title);

@@ -150,6 +150,25 @@ void ser_report_columns(const ser_experiment *x, int n, bool shown[SER_REPORT_CO
     }
 }
 
+void ser_report_intervals(const ser_experiment *x, char *out, size_t size)
+{
+    const char *section = ser_at(x->scores, "emotion") ? "emotion" : "text", *table, *slash;
+    const json_t *b = ser_at(ser_at(x->scores, section), "bootstrap");
+    long long clusters = json_integer_value(ser_at(b, "clusters"));
+
+    *out = '\0';
+    if (!b)
+        return;
+    table = ser_string(b, "table");
+    slash = strrchr(table, '/');
+    if (clusters)
+        snprintf(out, size, "Intervals draw %lld cluster%s of %.100s, and utterances of each%s.", clusters,
+            clusters == 1 ? "" : "s", slash ? slash + 1 : table,
+            json_is_true(ser_at(b, "coarse")) ? "; so few make them coarse" : "");
+    else
+        snprintf(out, size, "Intervals draw utterances.");
+}
+
 /* ---- for a terminal -------------------------------------------------------------------------------------------- */
 
 static void print_line(const char *name, int64_t utterances, const ser_cell *cell, int part, const bool *shown, FILE *f)
@@ -197,6 +216,7 @@ static void print_row(const ser_row *row, const bool *shown, FILE *f)
 base_status ser_report_print(const ser_experiment *x, int n, FILE *f, base_error *e)
 {
     bool shown[SER_REPORT_COLUMNS];
+    char drawn[200];
 
     ser_report_columns(x, n, shown);
     for (int i = 0; i < n; i++) {
@@ -212,6 +232,8 @@ base_status ser_report_print(const ser_experiment *x, int n, FILE *f, base_error
         fputc('\n', f);
         for (int r = 0; r < n_rows; r++)
             print_row(&rows[r], shown, f);
+        ser_report_intervals(&x[i], drawn, sizeof(drawn));
+        fprintf(f, "%s%s", drawn, *drawn ? "\n" : "");
         free(rows);
     }
     return BASE_OK;

@@ -12,20 +12,40 @@
 #include "libtext/tx.h"
 #include "recipes/ser.h"
 
-/* ---- intervals: bootstrap.c ------------------------------------------------------------------------------------ */
+/* ---- intervals: bootstrap.c, clusters.c ------------------------------------------------------------------------ */
 
-/* Percentile bootstrap over utterances (Efron 1979); drawing is a pure function of seed, resample and place. */
-typedef struct ser_bootstrap { int resamples; int seed; } ser_bootstrap;
-#define SER_BOOTSTRAP_DEFAULTS { 2000, 1 }
+/* Percentile bootstrap (Efron 1979). Utterances of one speaker are alike, so a resample draws speakers, and of each one
+ * drawn as many utterances as there are of it (Davison and Hinkley 1997, section 3.8), with replacement both. Drawing is
+ * a pure function of seed, resample and place. */
+typedef struct ser_bootstrap {
+    int resamples, seed;
+    const int64_t *cluster;     /* [utterances] number of the speaker, or of what else is drawn; NULL: utterances are */
+} ser_bootstrap;
+#define SER_BOOTSTRAP_DEFAULTS { 2000, 1, NULL }
+#define SER_FEW_CLUSTERS 8      /* intervals that draw fewer are coarse, and called so */
+
+/* Numbers of the values that key [n] has in a table, malloc'd; NULL where the table was not read. BASE_MISSING: a key is
+ * not in it. */
+base_status ser_cluster_numbers(int64_t **cluster, const tx_table *by, const char *const *key, int64_t n, base_error *e);
+
+/* What is drawn: cluster i has the utterances order[begin[i] .. begin[i + 1] - 1]. */
+typedef struct ser_clusters { int64_t n, *order, *begin; } ser_clusters;
+
+/* which [n]: utterances, as cluster is indexed; NULL: 0 to n - 1. cluster NULL: each is a cluster of its own. */
+base_status ser_clusters_make(ser_clusters *c, const int64_t *cluster, const int64_t *which, int64_t n, base_error *e);
+void        ser_clusters_free(ser_clusters *c);
+/* How intervals were made, from `clusters` of `table`: a line, and for scores.json. */
+void        ser_clusters_print(const ser_bootstrap *o, const char *table, int64_t clusters, FILE *f);
+json_t     *ser_bootstrap_json(const ser_bootstrap *o, const char *table, int64_t clusters);
 
 typedef struct ser_interval { double low, high; } ser_interval;     /* the middle 95 % */
 
-/* Writes value [k] of the sample made of utterances drawn [n]. */
-typedef void ser_statistic(const void *data, const int64_t *drawn, int64_t n, double *value);
+/* Writes value [k] of the sample that has utterance which[i] times[i] times. */
+typedef void ser_statistic(const void *data, const int64_t *which, const int64_t *times, int64_t n, double *value);
 
-/* interval [k]. p [k], or NULL: how often, two-sided, a resample's value lies on the other side of 0, for differences.
- * The same o and n draw the same utterances. */
-base_status ser_bootstrap_run(const ser_bootstrap *o, int64_t n, int k, ser_statistic *f, const void *data,
+/* interval [k]. p [k], or NULL: for differences, two-sided, how often a resample's value lies on the other side of 0,
+ * never less than 2 / (resamples + 1). The same o and c draw the same utterances. */
+base_status ser_bootstrap_run(const ser_bootstrap *o, const ser_clusters *c, int k, ser_statistic *f, const void *data,
     ser_interval *interval, double *p, base_error *e);
 
 /* Mean and standard deviation (of a sample, n - 1; 0 for one value). */
@@ -68,6 +88,19 @@ typedef struct ser_pairs {
 base_status ser_pairs_make(ser_pairs *p, const tx_table *ref, const tx_table *hyp, ser_mode mode, base_error *e);
 void        ser_pairs_free(ser_pairs *p);
 
+/* What was answered: tables of one system, one a seed, which are pooled, then those of the system it is compared with. */
+typedef struct ser_answers {
+    tx_table *table;        /* [n] */
+    int       n, ours;
+} ser_answers;
+
+/* ours, others: paths joined by commas (a path that has commas and is there counts as one); others "": none. */
+base_status ser_answers_read(ser_answers *a, const char *ours, const char *others, tx_values values, base_error *e);
+void        ser_answers_free(ser_answers *a);
+/* The pairs of table i; BASE_MISMATCH names an utterance that only they or only first, those of table 0, have. */
+base_status ser_answers_pair(ser_pairs *p, const tx_table *ref, const ser_answers *a, int i, ser_mode mode,
+    const ser_pairs *first, base_error *e);
+
 /* ---- labels: labels.c, score_labels.c -------------------------------------------------------------------------- */
 
 typedef enum ser_metric { SER_UA, SER_WA, SER_WF1, SER_MF1, SER_METRICS } ser_metric;
@@ -82,19 +115,22 @@ typedef struct ser_labelling {
     char        *owned;     /* the text they were read from, if they were */
     int64_t      n;
     const char **key;       /* [n] */
-    int         *ref, *hyp; /* [n] label numbers */
+    int         *ref;       /* [n] label numbers */
+    int         *hyp;       /* [tables][n] */
+    int          tables, ours;      /* as in ser_answers */
     int64_t      unlabelled, missing;
 } ser_labelling;
 
 /* labels: "ang,hap,…", or "": those of ref; and those known besides, which must outlive l. BASE_MISMATCH names file, line, key and
  * label where one is not among them. */
-base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const tx_table *hyp, const char *labels, const ser_labels *known,
-    ser_mode mode, base_error *e);
+base_status ser_labelling_make(ser_labelling *l, const tx_table *ref, const ser_answers *answers, const char *labels,
+    const ser_labels *known, ser_mode mode, base_error *e);
 void        ser_labelling_free(ser_labelling *l);
 
 typedef struct ser_label_score {
     int           labels;
-    int64_t       n, correct;
+    int64_t       utterances, clusters;     /* clusters 0: utterances were drawn */
+    int64_t       n, correct;               /* answers: of each utterance one a seed */
     int64_t      *count;                    /* [labels][labels] true x recognised */
     double        value[SER_METRICS];       /* percent */
     ser_interval  interval[SER_METRICS];
@@ -107,12 +143,12 @@ base_status ser_label_score_make(ser_label_score *s, const ser_labelling *l, con
 void        ser_label_score_free(ser_label_score *s);
 /* What always answering the most frequent label scores; returns that label. */
 int         ser_label_majority(const ser_label_score *s, double value[SER_METRICS]);
-/* The same utterances labelled by another system: differences of the pooled values, this minus the other. */
-base_status ser_label_compare(const ser_labelling *l, const ser_labelling *other, const ser_bootstrap *o,
-    double value[SER_METRICS], ser_interval interval[SER_METRICS], double p[SER_METRICS], base_error *e);
+/* Differences of the pooled values, our tables minus the others. */
+base_status ser_label_compare(const ser_labelling *l, const ser_bootstrap *o, double value[SER_METRICS],
+    ser_interval interval[SER_METRICS], double p[SER_METRICS], base_error *e);
 
 typedef struct ser_label_options {
-    const char *ref, *hyp, *versus, *folds, *groups, *labels, *mode;    /* paths; "": none */
+    const char *ref, *hyp, *versus, *folds, *groups, *clusters, *labels, *mode;     /* paths; "": none */
     const char *task, *const *model;        /* folders of [models] models, whose labels of the task are labels, too */
     int         models;
     ser_bootstrap bootstrap;
@@ -123,24 +159,26 @@ json_t *ser_score_labels(const ser_label_options *o, FILE *f, int64_t *n, base_e
 /* ---- texts: texts.c, details.c, score_text.c ------------------------------------------------------------------- */
 
 typedef struct ser_text {
-    const char *key, *ref, *hyp;
-    tx_errors   errors;
+    const char *key, *ref, *hyp;    /* hyp: of the first seed */
+    tx_errors   errors, others;     /* summed over our tables, over those of the other system */
+    int         wrong;              /* of ours that have an error */
 } ser_text;
 typedef struct ser_texts {
     ser_text   *text;       /* [n] */
     int64_t     n, missing;
+    int         tables, ours;       /* as in ser_answers */
     bool        characters;
     tx_costs    costs;
 } ser_texts;
 
-base_status ser_texts_make(ser_texts *t, const tx_table *ref, const tx_table *hyp, ser_mode mode, bool characters,
+base_status ser_texts_make(ser_texts *t, const tx_table *ref, const ser_answers *answers, ser_mode mode, bool characters,
     tx_costs costs, base_error *e);
 void        ser_texts_free(ser_texts *t);
 /* The alignment of every utterance, then how often each word was taken for which. */
 base_status ser_texts_details(const ser_texts *t, const char *path, base_error *e);
 
 typedef struct ser_text_options {
-    const char *ref, *hyp, *versus, *folds, *groups, *details, *mode, *align;   /* paths; "": none */
+    const char *ref, *hyp, *versus, *folds, *groups, *clusters, *details, *mode, *align;    /* paths; "": none */
     bool        cer;
     ser_bootstrap bootstrap;
 } ser_text_options;

@@ -8,21 +8,23 @@
 
 /* Everything that is read. */
 typedef struct inputs {
-    tx_table      ref, hyp, versus, folds, groups;
-    ser_labelling labelling, other;
+    tx_table      ref, folds, groups, clusters;
+    ser_answers   answers;
+    ser_labelling labelling;
     ser_names     known;        /* task[0]: labels that the models have for the task */
+    int64_t      *cluster;      /* [utterances] */
 } inputs;
 
 static void free_inputs(inputs *in)
 {
     ser_labelling_free(&in->labelling);
-    ser_labelling_free(&in->other);
+    ser_answers_free(&in->answers);
     tx_table_free(&in->ref);
-    tx_table_free(&in->hyp);
-    tx_table_free(&in->versus);
     tx_table_free(&in->folds);
     tx_table_free(&in->groups);
     ser_names_free(&in->known);
+    tx_table_free(&in->clusters);
+    free(in->cluster);
 }
 
 static base_status read_table(tx_table *t, const char *path, base_error *e)
@@ -53,40 +55,21 @@ static base_status read_models(inputs *in, const ser_label_options *o, base_erro
     return e->status;
 }
 
-/* The other system must have labelled the very utterances that are scored. */
-static base_status check_other(const inputs *in, base_error *e)
-{
-    const ser_labelling *a = &in->labelling, *b = &in->other;
-    int64_t i = 0;
-
-    while (i < a->n && i < b->n && a->key[i] == b->key[i])    /* both point into the reference */
-        i++;
-    if (i == a->n && i == b->n)
-        return BASE_OK;
-    return base_fail(e, BASE_MISMATCH,
-                     "%s and %s do not label the same utterances; the first that only one has is \"%.200s\"",
-                     in->hyp.path, in->versus.path, i < a->n ? a->key[i] : b->key[i]);
-}
-
 static base_status read_inputs(inputs *in, const ser_label_options *o, base_error *e)
 {
-    ser_mode mode = ser_mode_of(o->mode);
+    const ser_labelling *l = &in->labelling;
 
     *in = (inputs){ 0 };
-    if (read_table(&in->ref, o->ref, e) != BASE_OK || read_table(&in->hyp, o->hyp, e) != BASE_OK ||
-        read_table(&in->versus, o->versus, e) != BASE_OK || read_table(&in->folds, o->folds, e) != BASE_OK ||
-        read_table(&in->groups, o->groups, e) != BASE_OK)
+    if (read_table(&in->ref, o->ref, e) != BASE_OK ||
+        ser_answers_read(&in->answers, o->hyp, o->versus, TX_ONE_WORD, e) != BASE_OK ||
+        read_table(&in->folds, o->folds, e) != BASE_OK || read_table(&in->groups, o->groups, e) != BASE_OK ||
+        read_table(&in->clusters, o->clusters, e) != BASE_OK || read_models(in, o, e) != BASE_OK ||
+        ser_labelling_make(&in->labelling, &in->ref, &in->answers, o->labels, &in->known.task[0], ser_mode_of(o->mode),
+                           e) != BASE_OK)
         return e->status;
-    if (read_models(in, o, e) != BASE_OK)
-        return e->status;
-    if (ser_labelling_make(&in->labelling, &in->ref, &in->hyp, o->labels, &in->known.task[0], mode, e) != BASE_OK)
-        return e->status;
-    if (in->labelling.missing)
-        base_warn("%s: %lld utterances of %s are missing and not scored", o->hyp, (long long)in->labelling.missing,
-                  o->ref);
-    if (*o->versus && ser_labelling_make(&in->other, &in->ref, &in->versus, o->labels, &in->known.task[0], mode, e) == BASE_OK)
-        check_other(in, e);
-    return e->status;
+    if (l->missing)
+        base_warn("%s: %lld utterances of %s are missing and not scored", o->hyp, (long long)l->missing, o->ref);
+    return ser_cluster_numbers(&in->cluster, &in->clusters, l->key, l->n, e);
 }
 
 /* Labels that the part's reference has. */
@@ -143,8 +126,10 @@ static json_t *confusion_json(const ser_label_score *s)
 static json_t *score_json(const ser_label_score *s, const ser_labelling *l, const char *name)
 {
     json_t *j =
-        json_pack("{s:s, s:I, s:I}", "name", name, "utterances", (json_int_t)s->n, "correct", (json_int_t)s->correct);
+        json_pack("{s:s, s:I, s:I}", "name", name, "utterances", (json_int_t)s->utterances, "correct", (json_int_t)s->correct);
 
+    if (s->clusters)
+        json_object_set_new(j, "clusters", json_integer(s->clusters));
     for (int m = 0; m < SER_METRICS; m++)
         json_object_set_new(j, ser_metric_name[m], ser_json_measure(s->value[m], s->interval[m]));
     json_object_set_new(j, "classes", classes_json(s, l));
@@ -152,18 +137,22 @@ static json_t *score_json(const ser_label_score *s, const ser_labelling *l, cons
     return j;
 }
 
-static void print_pooled(const ser_label_score *s, const ser_labelling *l, const json_t *classes, FILE *f)
+static void print_pooled(const ser_label_score *s, const ser_labelling *l, const ser_label_options *o,
+    const json_t *classes, FILE *f)
 {
     int present = count_present(s);
     char what[SER_METRICS][80];
 
     snprintf(what[SER_UA], sizeof(*what), "mean recall of %d classes", present);
     snprintf(what[SER_WA], sizeof(*what), "%lld / %lld", (long long)s->correct, (long long)s->n);
-    snprintf(what[SER_WF1], sizeof(*what), "%lld utterances", (long long)s->n);
+    snprintf(what[SER_WF1], sizeof(*what), "%lld utterances", (long long)s->utterances);
     snprintf(what[SER_MF1], sizeof(*what), "%d classes", present);
     for (int m = 0; m < SER_METRICS; m++)
         fprintf(f, "%%%s %.2f [ %s ] 95%% [ %.2f, %.2f ]\n", ser_metric_name[m], s->value[m], what[m],
                 s->interval[m].low, s->interval[m].high);
+    ser_clusters_print(&o->bootstrap, o->clusters, s->clusters, f);
+    if (l->ours > 1)
+        fprintf(f, "answers of %d seeds, pooled\n", l->ours);
     fprintf(f, "\n%-16s %10s %8s %10s %8s\n", "label", "utterances", "recall", "precision", "F1");
     for (int c = 0; c < s->labels; c++) {
         const json_t *class = json_array_get(classes, (size_t)c);
@@ -201,7 +190,8 @@ static json_t *pooled_json(const ser_labelling *l, const ser_label_options *o, j
     pooled = score_json(&s, l, "pooled");
     most = ser_label_majority(&s, majority);
     base = json_pack("{s:s}", "label", l->label[most]);
-    print_pooled(&s, l, json_object_get(pooled, "classes"), f);
+    print_pooled(&s, l, o, json_object_get(pooled, "classes"), f);
+    json_object_set_new(section, "bootstrap", ser_bootstrap_json(&o->bootstrap, o->clusters, s.clusters));
     fprintf(f, "\nalways \"%s\":", l->label[most]);
     for (int m = 0; m < SER_METRICS; m++) {
         fprintf(f, " %s %.2f", ser_metric_name[m], majority[m]);
@@ -228,14 +218,20 @@ static base_status score_parts(const ser_labelling *l, const ser_parts *parts, c
 
 static void print_parts(const char *what, const ser_parts *parts, const ser_label_score *scores, FILE *f)
 {
-    fprintf(f, "\n%-16s %10s %8s %8s %8s %8s   95%% of UA\n", what, "utterances", "UA", "WA", "WF1", "MF1");
+    bool clustered = parts->n && scores[0].clusters;
+
+    fprintf(f, "\n%-16s %10s %8s %8s %8s %8s   95%% of UA%s\n", what, "utterances", "UA", "WA", "WF1", "MF1",
+        clustered ? ", clusters" : "");
     for (int i = 0; i < parts->n; i++) {
         const ser_label_score *s = &scores[i];
 
-        fprintf(f, "%-16s %10lld", parts->name[i], (long long)s->n);
+        fprintf(f, "%-16s %10lld", parts->name[i], (long long)s->utterances);
         for (int m = 0; m < SER_METRICS; m++)
             fprintf(f, " %8.2f", s->value[m]);
-        fprintf(f, "   [ %.2f, %.2f ]\n", s->interval[SER_UA].low, s->interval[SER_UA].high);
+        fprintf(f, "   [ %.2f, %.2f ]", s->interval[SER_UA].low, s->interval[SER_UA].high);
+        if (clustered)
+            fprintf(f, " %lld", (long long)s->clusters);
+        fputc('\n', f);
     }
 }
 
@@ -296,26 +292,29 @@ static void compare(const inputs *in, const ser_label_options *o, json_t *sectio
     ser_interval interval[SER_METRICS];
     json_t *versus;
 
-    if (ser_label_compare(&in->labelling, &in->other, &o->bootstrap, value, interval, p, e) != BASE_OK)
+    if (ser_label_compare(&in->labelling, &o->bootstrap, value, interval, p, e) != BASE_OK)
         return;
     versus = json_pack("{s:s}", "hyp", o->versus);
     fprintf(f, "\nversus %s (paired bootstrap)\n", o->versus);
     for (int m = 0; m < SER_METRICS; m++) {
-        fprintf(f, "%-4s %+.2f [ %+.2f, %+.2f ] p %.3f\n", ser_metric_name[m], value[m], interval[m].low,
+        fprintf(f, "%-4s %+.2f [ %+.2f, %+.2f ] p %.4f\n", ser_metric_name[m], value[m], interval[m].low,
                 interval[m].high, p[m]);
         json_object_set_new(versus, ser_metric_name[m], ser_json_difference(value[m], interval[m], p[m]));
     }
     json_object_set_new(section, "versus", versus);
 }
 
-json_t *ser_score_labels(const ser_label_options *o, FILE *f, int64_t *n, base_error *e)
+json_t *ser_score_labels(const ser_label_options *options, FILE *f, int64_t *n, base_error *e)
 {
+    ser_label_options own = *options, *o = &own;
     inputs in;
     json_t *section = NULL;
 
     if (read_inputs(&in, o, e) == BASE_OK) {
-        section = json_pack("{s:s, s:s, s:s, s:I, s:I}", "kind", "labels", "ref", o->ref, "hyp", o->hyp,
-            "unlabelled", (json_int_t)in.labelling.unlabelled, "missing", (json_int_t)in.labelling.missing);
+        o->bootstrap.cluster = in.cluster;
+        section = json_pack("{s:s, s:s, s:s, s:i, s:I, s:I}", "kind", "labels", "ref", o->ref, "hyp", o->hyp, "seeds",
+            in.labelling.ours, "unlabelled", (json_int_t)in.labelling.unlabelled, "missing",
+            (json_int_t)in.labelling.missing);
         json_object_set_new(section, "pooled", pooled_json(&in.labelling, o, section, f, e));
     }
     if (e->status == BASE_OK && *o->folds)

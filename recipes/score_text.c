@@ -6,21 +6,23 @@
 #include "recipes/score.h"
 
 typedef struct inputs {
-    tx_table  ref, hyp, versus, folds, groups;
-    ser_texts texts, other;
+    tx_table    ref, folds, groups, clusters;
+    ser_answers answers;
+    ser_texts   texts;
     const char **key;       /* [texts.n] */
+    int64_t    *cluster;    /* [texts.n] */
 } inputs;
 
 static void free_inputs(inputs *in)
 {
     ser_texts_free(&in->texts);
-    ser_texts_free(&in->other);
+    ser_answers_free(&in->answers);
     tx_table_free(&in->ref);
-    tx_table_free(&in->hyp);
-    tx_table_free(&in->versus);
     tx_table_free(&in->folds);
     tx_table_free(&in->groups);
+    tx_table_free(&in->clusters);
     free(in->key);
+    free(in->cluster);
 }
 
 static base_status read_table(tx_table *t, const char *path, tx_values values, base_error *e)
@@ -28,103 +30,99 @@ static base_status read_table(tx_table *t, const char *path, tx_values values, b
     return *path ? tx_table_read(t, path, values, e) : BASE_OK;
 }
 
-/* The other system must have recognised the very utterances that are scored. */
-static base_status check_other(const inputs *in, base_error *e)
-{
-    const ser_texts *a = &in->texts, *b = &in->other;
-    int64_t i = 0;
-
-    while (i < a->n && i < b->n && a->text[i].key == b->text[i].key)      /* both point into the reference */
-        i++;
-    if (i == a->n && i == b->n)
-        return BASE_OK;
-    return base_fail(e, BASE_MISMATCH,
-                     "%s and %s do not have the same utterances; the first that only one has is \"%.200s\"",
-                     in->hyp.path, in->versus.path, i < a->n ? a->text[i].key : b->text[i].key);
-}
-
 static base_status read_inputs(inputs *in, const ser_text_options *o, base_error *e)
 {
     tx_costs costs = strcmp(o->align, "sclite") == 0 ? TX_SCLITE : TX_UNIT;
     ser_mode mode = ser_mode_of(o->mode);
+    const ser_texts *t = &in->texts;
 
     *in = (inputs){ 0 };
-    if (read_table(&in->ref, o->ref, TX_ANY, e) != BASE_OK || read_table(&in->hyp, o->hyp, TX_ANY, e) != BASE_OK ||
-        read_table(&in->versus, o->versus, TX_ANY, e) != BASE_OK ||
+    if (read_table(&in->ref, o->ref, TX_ANY, e) != BASE_OK ||
+        ser_answers_read(&in->answers, o->hyp, o->versus, TX_ANY, e) != BASE_OK ||
         read_table(&in->folds, o->folds, TX_ONE_WORD, e) != BASE_OK ||
-        read_table(&in->groups, o->groups, TX_ONE_WORD, e) != BASE_OK)
+        read_table(&in->groups, o->groups, TX_ONE_WORD, e) != BASE_OK ||
+        read_table(&in->clusters, o->clusters, TX_ONE_WORD, e) != BASE_OK)
         return e->status;
-    if (ser_texts_make(&in->texts, &in->ref, &in->hyp, mode, o->cer, costs, e) != BASE_OK)
+    if (*o->details && in->answers.ours > 1)
+        return base_fail(e, BASE_VALUE, "--details shows one table, but %s names %d", o->hyp, in->answers.ours);
+    if (ser_texts_make(&in->texts, &in->ref, &in->answers, mode, o->cer, costs, e) != BASE_OK)
         return e->status;
-    if (*o->versus && ser_texts_make(&in->other, &in->ref, &in->versus, mode, o->cer, costs, e) == BASE_OK)
-        check_other(in, e);
-    in->key = malloc((size_t)in->texts.n * sizeof(*in->key));
+    in->key = malloc((size_t)t->n * sizeof(*in->key));
     if (!in->key)
-        return base_fail(e, BASE_NO_MEMORY, "no memory for %lld utterances", (long long)in->texts.n);
-    for (int64_t i = 0; i < in->texts.n; i++)
-        in->key[i] = in->texts.text[i].key;
-    if (in->texts.missing)
-        base_warn("%s: %lld utterances of %s are missing and %s", o->hyp, (long long)in->texts.missing, o->ref,
+        return base_fail(e, BASE_NO_MEMORY, "no memory for %lld utterances", (long long)t->n);
+    for (int64_t i = 0; i < t->n; i++)
+        in->key[i] = t->text[i].key;
+    if (t->missing)
+        base_warn("%s: %lld utterances of %s are missing and %s", o->hyp, (long long)t->missing, o->ref,
             mode == SER_ALL ? "count as empty" : "not scored");
-    return e->status;
+    return ser_cluster_numbers(&in->cluster, &in->clusters, in->key, t->n, e);
 }
 
 /* ---- a score --------------------------------------------------------------------------------------------------- */
 
 typedef struct score {
-    int64_t      n, wrong;      /* utterances; those with an error */
+    int64_t      utterances, clusters;
+    int64_t      n, wrong;      /* answers, of each utterance one a seed; those with an error */
     tx_errors    errors;
     ser_interval interval;
 } score;
 
 /* What the bootstrap draws from. */
 typedef struct sample {
-    const ser_text *text, *other;   /* other: a second system's, or NULL */
-    const int64_t  *which;
+    const ser_text *text;
+    bool            versus;     /* ours minus the others */
 } sample;
 
-static double drawn_rate(const ser_text *text, const int64_t *which, const int64_t *drawn, int64_t n)
+static void add_times(tx_errors *sum, const tx_errors *one, int64_t times)
 {
-    tx_errors sum = { 0 };
-
-    for (int64_t i = 0; i < n; i++)
-        tx_errors_add(&sum, &text[which[drawn[i]]].errors);
-    return tx_error_rate(&sum);
+    sum->correct += times * one->correct;
+    sum->substitutions += times * one->substitutions;
+    sum->deletions += times * one->deletions;
+    sum->insertions += times * one->insertions;
 }
 
-static void rate_of_drawn(const void *data, const int64_t *drawn, int64_t n, double *value)
+static void rate_of_drawn(const void *data, const int64_t *which, const int64_t *times, int64_t n, double *value)
 {
     const sample *s = data;
+    tx_errors ours = { 0 }, others = { 0 };
 
-    *value = drawn_rate(s->text, s->which, drawn, n);
-    if (s->other)
-        *value -= drawn_rate(s->other, s->which, drawn, n);
+    for (int64_t i = 0; i < n; i++) {
+        add_times(&ours, &s->text[which[i]].errors, times[i]);
+        add_times(&others, &s->text[which[i]].others, times[i]);
+    }
+    *value = tx_error_rate(&ours) - (s->versus ? tx_error_rate(&others) : 0);
 }
 
+/* which NULL: all. p, or NULL: the interval is the difference's. */
 static base_status make_score(score *s, const ser_texts *t, const int64_t *which, int64_t n, const ser_bootstrap *o,
-    base_error *e)
+    double *p, base_error *e)
 {
-    const sample all = { t->text, NULL, which };
+    ser_clusters c;
+    base_status status = ser_clusters_make(&c, o->cluster, which, n, e);
 
-    *s = (score){ .n = n };
+    if (status != BASE_OK)
+        return status;
+    *s = (score){ .utterances = n, .clusters = o->cluster ? c.n : 0, .n = n * t->ours };
     for (int64_t i = 0; i < n; i++) {
-        const tx_errors *one = &t->text[which[i]].errors;
-
-        tx_errors_add(&s->errors, one);
-        s->wrong += tx_errors_total(one) > 0;
+        tx_errors_add(&s->errors, &t->text[c.order[i]].errors);
+        s->wrong += t->text[c.order[i]].wrong;
     }
-    return ser_bootstrap_run(o, n, 1, rate_of_drawn, &all, &s->interval, NULL, e);
+    status = ser_bootstrap_run(o, &c, 1, rate_of_drawn, &(sample){ t->text, p != NULL }, &s->interval, p, e);
+    ser_clusters_free(&c);
+    return status;
 }
 
 static const char *metric_of(const ser_texts *t) { return t->characters ? "CER" : "WER"; }
 
 static json_t *score_json(const score *s, const ser_texts *t, const char *name)
 {
-    json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "name", name, "utterances", (json_int_t)s->n,
+    json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "name", name, "utterances", (json_int_t)s->utterances,
         "length", (json_int_t)tx_errors_length(&s->errors), "errors", (json_int_t)tx_errors_total(&s->errors),
         "insertions", (json_int_t)s->errors.insertions, "deletions", (json_int_t)s->errors.deletions,
         "substitutions", (json_int_t)s->errors.substitutions, "SER", 100.0 * (double)s->wrong / (double)s->n);
 
+    if (s->clusters)
+        json_object_set_new(j, "clusters", json_integer(s->clusters));
     json_object_set_new(j, metric_of(t), ser_json_measure(tx_error_rate(&s->errors), s->interval));
     return j;
 }
@@ -132,7 +130,7 @@ static json_t *score_json(const score *s, const ser_texts *t, const char *name)
 /* ---- printing -------------------------------------------------------------------------------------------------- */
 
 /* The first three lines are compute-wer's. */
-static void print_pooled(const score *s, const ser_texts *t, const char *align, FILE *f)
+static void print_pooled(const score *s, const ser_texts *t, const ser_text_options *o, FILE *f)
 {
     const tx_errors *n = &s->errors;
 
@@ -142,7 +140,10 @@ static void print_pooled(const score *s, const ser_texts *t, const char *align, 
     fprintf(f, "%%SER %.2f [ %lld / %lld ]\n", 100.0 * (double)s->wrong / (double)s->n, (long long)s->wrong,
             (long long)s->n);
     fprintf(f, "Scored %lld sentences, %lld not present in hyp.\n", (long long)s->n, (long long)t->missing);
-    fprintf(f, "95%% of %s [ %.2f, %.2f ], alignment %s\n", metric_of(t), s->interval.low, s->interval.high, align);
+    fprintf(f, "95%% of %s [ %.2f, %.2f ], alignment %s\n", metric_of(t), s->interval.low, s->interval.high, o->align);
+    ser_clusters_print(&o->bootstrap, o->clusters, s->clusters, f);
+    if (t->ours > 1)
+        fprintf(f, "answers of %d seeds, pooled\n", t->ours);
 }
 
 static json_t *spread_json(const double *value, int n, const ser_texts *t, FILE *f)
@@ -170,15 +171,18 @@ static base_status add_parts(json_t *section, const char *key, const char *what,
         value = malloc((size_t)parts.n * sizeof(*value));
         if (!value)
             base_fail(e, BASE_NO_MEMORY, "no memory for %d scores", parts.n);
-        fprintf(f, "\n%-16s %10s %10s %8s   95%%\n", what, "utterances", t->characters ? "characters" : "words",
-                metric_of(t));
+        fprintf(f, "\n%-16s %10s %10s %8s   95%%%s\n", what, "utterances", t->characters ? "characters" : "words",
+                metric_of(t), o->cluster ? ", clusters" : "");
     }
     for (int i = 0; i < parts.n && e->status == BASE_OK; i++) {
-        if (make_score(&s, t, parts.order + parts.begin[i], parts.begin[i + 1] - parts.begin[i], o, e) != BASE_OK)
+        if (make_score(&s, t, parts.order + parts.begin[i], parts.begin[i + 1] - parts.begin[i], o, NULL, e) != BASE_OK)
             break;
         value[i] = tx_error_rate(&s.errors);
-        fprintf(f, "%-16s %10lld %10lld %8.2f   [ %.2f, %.2f ]\n", parts.name[i], (long long)s.n,
+        fprintf(f, "%-16s %10lld %10lld %8.2f   [ %.2f, %.2f ]", parts.name[i], (long long)s.utterances,
             (long long)tx_errors_length(&s.errors), value[i], s.interval.low, s.interval.high);
+        if (s.clusters)
+            fprintf(f, " %lld", (long long)s.clusters);
+        fputc('\n', f);
         json_array_append_new(list, score_json(&s, t, parts.name[i]));
     }
     if (e->status == BASE_OK && strcmp(key, "folds") == 0)
@@ -189,34 +193,35 @@ static base_status add_parts(json_t *section, const char *key, const char *what,
     return e->status;
 }
 
-static void compare(json_t *section, const inputs *in, const ser_parts *whole, const ser_text_options *o, FILE *f,
-                    base_error *e)
+static void compare(json_t *section, const inputs *in, const ser_text_options *o, FILE *f, base_error *e)
 {
-    const sample both = { in->texts.text, in->other.text, whole->order };
-    ser_interval interval;
-    double value, p;
+    tx_errors others = { 0 };
+    double difference, p;
     json_t *versus;
+    score s;
 
-    rate_of_drawn(&both, whole->order, in->texts.n, &value);
-    if (ser_bootstrap_run(&o->bootstrap, in->texts.n, 1, rate_of_drawn, &both, &interval, &p, e) != BASE_OK)
+    if (make_score(&s, &in->texts, NULL, in->texts.n, &o->bootstrap, &p, e) != BASE_OK)
         return;
-    fprintf(f, "\nversus %s (paired bootstrap)\n%s %+.2f [ %+.2f, %+.2f ] p %.3f\n", o->versus, metric_of(&in->texts),
-            value, interval.low, interval.high, p);
+    for (int64_t i = 0; i < in->texts.n; i++)
+        tx_errors_add(&others, &in->texts.text[i].others);
+    difference = tx_error_rate(&s.errors) - tx_error_rate(&others);
+    fprintf(f, "\nversus %s (paired bootstrap)\n%s %+.2f [ %+.2f, %+.2f ] p %.4f\n", o->versus, metric_of(&in->texts),
+            difference, s.interval.low, s.interval.high, p);
     versus = json_pack("{s:s}", "hyp", o->versus);
-    json_object_set_new(versus, metric_of(&in->texts), ser_json_difference(value, interval, p));
+    json_object_set_new(versus, metric_of(&in->texts), ser_json_difference(difference, s.interval, p));
     json_object_set_new(section, "versus", versus);
 }
 
 static json_t *score_all(const inputs *in, const ser_text_options *o, FILE *f, base_error *e)
 {
-    json_t *section = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I}", "kind", "text", "ref", o->ref, "hyp", o->hyp, "align",
-        o->align, "unit", o->cer ? "character" : "word", "missing", (json_int_t)in->texts.missing);
-    ser_parts whole;
+    json_t *section = json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:I}", "kind", "text", "ref", o->ref, "hyp", o->hyp,
+        "seeds", in->texts.ours, "align", o->align, "unit", o->cer ? "character" : "word", "missing",
+        (json_int_t)in->texts.missing);
     score s;
 
-    if (ser_parts_whole(&whole, in->texts.n, e) == BASE_OK &&
-        make_score(&s, &in->texts, whole.order, in->texts.n, &o->bootstrap, e) == BASE_OK) {
-        print_pooled(&s, &in->texts, o->align, f);
+    if (make_score(&s, &in->texts, NULL, in->texts.n, &o->bootstrap, NULL, e) == BASE_OK) {
+        print_pooled(&s, &in->texts, o, f);
+        json_object_set_new(section, "bootstrap", ser_bootstrap_json(&o->bootstrap, o->clusters, s.clusters));
         json_object_set_new(section, "pooled", score_json(&s, &in->texts, "pooled"));
     }
     if (e->status == BASE_OK && *o->folds)
@@ -224,18 +229,20 @@ static json_t *score_all(const inputs *in, const ser_text_options *o, FILE *f, b
     if (e->status == BASE_OK && *o->groups)
         add_parts(section, "groups", "group", in, &in->groups, &o->bootstrap, f, e);
     if (e->status == BASE_OK && *o->versus)
-        compare(section, in, &whole, o, f, e);
-    ser_parts_free(&whole);
+        compare(section, in, o, f, e);
     return section;
 }
 
-json_t *ser_score_text(const ser_text_options *o, FILE *f, int64_t *n, base_error *e)
+json_t *ser_score_text(const ser_text_options *options, FILE *f, int64_t *n, base_error *e)
 {
+    ser_text_options own = *options, *o = &own;
     json_t *section = NULL;
     inputs in;
 
-    if (read_inputs(&in, o, e) == BASE_OK)
+    if (read_inputs(&in, o, e) == BASE_OK) {
+        o->bootstrap.cluster = in.cluster;
         section = score_all(&in, o, f, e);
+    }
     if (e->status == BASE_OK && *o->details)
         ser_texts_details(&in.texts, o->details, e);
     *n = in.texts.n;

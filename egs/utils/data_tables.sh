@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 # Keyed by utterance; wav.scp belongs here where there are no segments.
-utterance_tables=(segments text utt2spk utt2emo utt2gender utt2style utt2fold feats.scp utt2dur utt2num_frames)
+utterance_tables=(segments text utt2spk utt2emo utt2gender utt2style utt2fold utt2dialogue feats.scp utt2dur utt2num_frames)
 # Keyed by speaker or recording, and made to follow.
 # shellcheck disable=SC2034
 other_tables=(wav.scp spk2utt spk2gender reco2dur)
@@ -31,3 +31,6 @@ copy_tables() {
   "$(dirname "${BASH_SOURCE[0]}")/utt2spk_to_spk2utt.pl" "$to/utt2spk" > "$to/spk2utt"
   if [[ -f $from/spk2gender ]]; then filter_by "$to/spk2utt" "$from/spk2gender" > "$to/spk2gender.tmp"; mv "$to/spk2gender.tmp" "$to/spk2gender"; fi
 }
+
+# cluster_table DIR: what intervals draw before utterances: dialogues where a corpus tells them, speakers else.
+cluster_table() { if [[ -f $1/utt2dialogue ]]; then echo "$1/utt2dialogue"; else echo "$1/utt2spk"; fi; }

@@ -95,9 +95,14 @@ sub note {              # experiment, scores: what was scored, in one line
     my ($n, $scores) = @_;
     my $e = $scores->{emotion} or fail("$exp/exp$n/scores.json: no emotion in it");
     my $majority = $e->{majority};
-    push @{ $scored{sprintf '%s: %d utterances of %s; always %s: UA %.2f, WA %.2f, F1 %.2f', $scores->{corpus} || 'a corpus',
-        $e->{pooled}{utterances}, join(' ', map { $_->{name} } @{ $e->{folds} // [] }) || 'one part', $majority->{label},
-        @{$majority}{qw(UA WA WF1)}} }, $n + 0;
+    my $b = $e->{bootstrap} // {};
+    my $drawn = ($b->{draws} // '') ne 'clusters' ? 'utterances'
+        : "$b->{clusters} clusters of " . ($b->{table} =~ s{.*/}{}r) . ' and utterances in each'
+        . ($b->{coarse} eq 'true' ? ', which are few: the intervals are coarse' : '');
+    push @{ $scored{sprintf '%s: %d utterances of %s; always %s: UA %.2f, WA %.2f, F1 %.2f. Intervals draw %s',
+        $scores->{corpus} || 'a corpus', $e->{pooled}{utterances},
+        join(' ', map { $_->{name} } @{ $e->{folds} // [] }) || 'one part', $majority->{label},
+        @{$majority}{qw(UA WA WF1)}, $drawn} }, $n + 0;
 }
 
 # Means and deviations, each "mean ± sd": of the folds as scores.json has them, and of the seeds' pooled values.
@@ -158,6 +163,7 @@ while (<$in>) {
     next if /^#|^\s*$/;
     chomp;
     my @field = split /\s*\|\s*/;
+    next if $field[0] eq 'compare';
     if ($field[0] =~ /^Table (\d+)/) {
         $now = ",$tables," =~ /[, ]$1[, ]/ ? $field[0] : undef;
         @names = split ' ', $field[1];

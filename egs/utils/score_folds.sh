@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# Scores what train_folds.sh decoded: the folds' answers pooled, each task scored by fold and pooled with 95 % intervals,
-# scores.json, a table of all (results.txt, also printed) and report.html.
+# Scores what train_folds.sh decoded: the folds' answers pooled, each task scored by fold and pooled with 95 % intervals (of
+# dialogues, by utt2dialogue, or else of speakers, and of utterances in each), scores.json, a table of all (results.txt, also printed) and report.html.
 name=                   # of the experiment [the last part of exp-dir]
 corpus=                 # of the report
 help_message="Usage: utils/score_folds.sh [--name NAME] [--corpus NAME] <data-dir> <exp-dir>
 e.g.:  utils/score_folds.sh --corpus EmoDB data/all exp/joint"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/data_tables.sh
+. utils/data_tables.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -42,8 +44,9 @@ score() {               # program section table, more options
   shift 3
   [[ -f $exp/decode/$table && -f $exp/ref/${table%_aec} ]] || return 0
   if [[ $program == *labels ]]; then behind=("${models[@]}"); fi
-  if ! "$program" --folds="$exp/ref/utt2fold" --json="$exp/scores.json" --section="$section" --name="$name" \
-      --corpus="$corpus" "$@" "$exp/ref/${table%_aec}" "$exp/decode/$table" "${behind[@]}" > "$exp/score_$section.txt" 2> "$exp/log/score_$section.log"; then
+  if ! "$program" --folds="$exp/ref/utt2fold" --clusters="$(cluster_table "$exp/ref")" --json="$exp/scores.json" --section="$section" \
+      --name="$name" --corpus="$corpus" "$@" "$exp/ref/${table%_aec}" "$exp/decode/$table" "${behind[@]}" \
+      > "$exp/score_$section.txt" 2> "$exp/log/score_$section.log"; then
     cat "$exp/log/score_$section.log" >&2
     exit 1
   fi

@@ -6,13 +6,14 @@
 
 static const char usage[] =
     "Unweighted and weighted accuracy, weighted and macro F1, per class, confusion, with 95 % bootstrap intervals.\n"
-    "A reference of \"-\" is not scored. With models behind, their labels may be answered, too.\n"
+    "A reference of \"-\" is not scored. Tables of several seeds, joined by commas, are pooled, here and in --versus. With\n"
+    "models behind, their labels may be answered, too.\n"
     "Usage: serin-score-labels [options] <ref-labels> <hyp-labels> [<exp-dir> ...]\n"
-    "e.g.:  serin-score-labels --folds=data/all/utt2fold --json=exp/scores.json data/all/utt2emo exp/decode/utt2emo exp/1 exp/2\n";
+    "e.g.:  serin-score-labels --clusters=data/all/utt2spk data/all/utt2emo exp/decode/utt2emo exp/1 exp/2\n";
 
 int main(int argc, char **argv)
 {
-    ser_label_options o = { .versus = "", .folds = "", .groups = "", .labels = "", .mode = "strict",
+    ser_label_options o = { .versus = "", .folds = "", .groups = "", .clusters = "", .labels = "", .mode = "strict",
         .bootstrap = SER_BOOTSTRAP_DEFAULTS };
     ser_score_output out = { "", "", "", "emotion" };
     base_options *po = base_options_new(usage);
@@ -27,6 +28,7 @@ int main(int argc, char **argv)
 
     base_option_text(po, "folds", &o.folds, "utt2fold: score each fold too, with mean and standard deviation");
     base_option_text(po, "groups", &o.groups, "utt2style, say: score each group too");
+    base_option_text(po, "clusters", &o.clusters, "utt2spk, say: intervals draw speakers, and then utterances of each");
     base_option_text(po, "versus", &o.versus, "another system's labels, to be compared utterance by utterance");
     base_option_text(po, "labels", &o.labels, "all labels, joined by commas; default: those of the reference");
     base_option_choice(po, "mode", &o.mode, "strict|present", "every key in both tables, or score those that are");

@@ -5,13 +5,14 @@
 #include "recipes/score.h"
 
 static const char usage[] =
-    "Word error rate as Kaldi's compute-wer prints it, with a 95 % bootstrap interval.\n"
+    "Word error rate as Kaldi's compute-wer prints it, with a 95 % bootstrap interval. Tables of several seeds, joined by\n"
+    "commas, are pooled, here and in --versus.\n"
     "Usage: serin-score-text [options] <ref-text> <hyp-text>\n"
     "e.g.:  serin-score-text --align=sclite --details=exp/decode/details data/test/text exp/decode/text\n";
 
 int main(int argc, char **argv)
 {
-    ser_text_options o = { .versus = "", .folds = "", .groups = "", .details = "", .mode = "strict", .align = "unit",
+    ser_text_options o = { .versus = "", .folds = "", .groups = "", .clusters = "", .details = "", .mode = "strict", .align = "unit",
         .bootstrap = SER_BOOTSTRAP_DEFAULTS };
     ser_score_output out = { "", "", "", "text" };
     base_options *po = base_options_new(usage);
@@ -28,6 +29,7 @@ int main(int argc, char **argv)
     base_option_text(po, "details", &o.details, "file for the alignment of each utterance and the words confused");
     base_option_text(po, "folds", &o.folds, "utt2fold: score each fold too, with mean and standard deviation");
     base_option_text(po, "groups", &o.groups, "utt2style, say: score each group too");
+    base_option_text(po, "clusters", &o.clusters, "utt2spk, say: intervals draw speakers, and then utterances of each");
     base_option_text(po, "versus", &o.versus, "another system's text, to be compared utterance by utterance");
     base_option_choice(po, "mode", &o.mode, SER_MODES,
         "as compute-wer: every key in both tables; what hyp lacks is empty; or is left out");

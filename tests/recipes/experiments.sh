@@ -128,18 +128,41 @@ tap_ok "is not done" test ! -e exp/exp03/A/done
 # ---- comparisons, of what the stand-ins answered: all right but a word of each text; then one of them errs
 sed -i '2s/ang/sad/; 2t; 2s/sad/ang/' exp/exp13/decode/utt2emo
 tap_ok "is 15 better than 13?" utils/compare_experiments.sh "1<2 13<15" exp
-serin-score-labels --versus=exp/exp13/decode/utt2emo exp/exp15/ref/utt2emo exp/exp15/decode/utt2emo 2> said |
+serin-score-labels --bootstrap=10000 --clusters=exp/exp15/ref/utt2spk --versus=exp/exp13/decode/utt2emo,exp/seed2/exp13/decode/utt2emo \
+  exp/exp15/ref/utt2emo exp/exp15/decode/utt2emo,exp/seed2/exp15/decode/utt2emo 2> said |
   sed -nE '/^versus/,$s/^(UA|WA|WF1) +([^ ]+) \[ ([^ ]+) ([^ ]+) \] p ([^ ]+)$/| \2 [\3 \4] p \5/p' | paste -s -d ' ' > expected
-tap_is "the scorer's answer, where both were scored" "$(grep '^| 13<15 ' "$tap_dir/.out" | tr -s ' ')" \
-  "| 13<15 | 12 $(cat expected) | - |"
-tap_has "it is something" expected "+8.33 [+0.00"
-tap_is "and for each seed" "$(grep -c '^| 13<15' "$tap_dir/.out")$(grep -c '^| 13<15, seed 2 ' "$tap_dir/.out")" 21
+tap_is "the scorer's answer, where both were scored" "$(grep '^| 13<15, 2 seeds ' "$tap_dir/.out" | sed 's/ holm [0-9.]*//g' | tr -s ' ')" \
+  "| 13<15, 2 seeds | 12 $(cat expected) | - |"
+tap_has "it is something, of one seed of two" expected "+4.17 [+0.00"
+tap_is "and for each seed" "$(grep -c '^| 13<15' "$tap_dir/.out")$(grep -c '^| 13<15, seed 2 ' "$tap_dir/.out")" 31
+tap_has "the seed that errs" "$tap_dir/.out" "| 13<15, seed 1  | 12         | +8.33 [+0.00"
+tap_has "how" "$tap_dir/.out" "Intervals: 10000 resamples of 2 clusters of utt2spk and of utterances in each; so few clusters make them coarse."
+mkdir stub
+# Published example's p: 0.01 0.04 0.03 0.005, so 0.03 0.06 0.06 0.02 by Holm; of those that are no better the p is 1.
+cat > stub/serin-score-labels <<'END'
+#!/bin/sh
+n=$(echo "$*" | sed 's/.*exp\([0-9]*\).decode.utt2emo$/\1/')
+p=$(echo "0.01 0.04 0.03 0.005" | cut -d ' ' -f "$((n - 30))")
+printf 'versus x\nUA +1.00 [ +0.50, +1.50 ] p %.4f\nWA +1.00 [ +0.50, +1.50 ] p 0.5000\n' "$p"
+END
+chmod +x stub/serin-score-labels
+for i in 30 31 32 33 34; do mkdir -p "holm/exp$i"; cp -r exp/exp15/ref exp/exp15/decode "holm/exp$i"; rm -f "holm/exp$i/decode/text"; done
+tap_ok "four pairs" env PATH="$PWD/stub:$PATH" utils/compare_experiments.sh "30<31 30<32 30<33 30<34" holm
+tap_is "p corrected by Holm's method" "$(sed -nE 's/^\| 30<3. .* p ([0-9.]+) holm ([0-9.]+) .* holm ([0-9.]+) .*/\1 \2 \3/p' "$tap_dir/.out")" \
+  "0.0100 0.0300 1.0000
+0.0400 0.0600 1.0000
+0.0300 0.0600 1.0000
+0.0050 0.0200 1.0000"
+tap_has "is told" "$tap_dir/.out" "holm: p corrected by Holm's method for the 4 pairs."
+tap_ok "one pair" env PATH="$PWD/stub:$PATH" utils/compare_experiments.sh "30<31" holm
+tap_is "needs no correction" "$(grep -c holm "$tap_dir/.out")" 0
 tap_ok "words, where only one has them" utils/compare_experiments.sh "1<2" exp
 tap_has "are not compared" "$tap_dir/.out" " | -   |"
 sed -i 2d exp/exp13/ref/utt2emo
 tap_ok "other utterances" utils/compare_experiments.sh "13<15" exp
 tap_has "cannot be compared" "$tap_dir/.out" "Not compared: 13<15, which"
 cp exp/exp13/ref/utt2emo exp/exp15/ref/utt2emo
+rm -r exp/seed2
 tap_fails "an answer too many" '"A-11" is not in' utils/compare_experiments.sh "13<15" exp
 tap_fails "what is no pair" '"13>15" is no pair: write 1<2' utils/compare_experiments.sh "13>15" exp
 tap_is "nothing to compare, nothing said" "$(utils/compare_experiments.sh "3<4" exp 2>&1)" ""
@@ -216,6 +239,7 @@ tap_is "over folds and seeds" "$(sed -n '/^Mean/,/^Ours/p' "$tap_dir/.out" | gre
 tap_is "kept" "$(cat exp/tables.txt)" "$(sed '/^report: /d' "$tap_dir/.out")"
 tap_has "a page of it" exp/report.html '<small>paper 75.28</small>'
 tap_is "six of them" "$(grep -c '^Table [1-6]' "$tap_dir/.out")" 6
+tap_is "what the paper compares, by table" "$(awk -F ' *[|] *' '$1 == "compare" { print $2 }' utils/paper_tables.txt | wc -l)" 8
 tap_has "the majority" "$tap_dir/.out" 'Experiment 2, a "made" one: 40 utterances of A B; always hap: UA 25.00, WA 30.50, F1 14.00.'
 tap_has "of each set of utterances" "$tap_dir/.out" 'Experiment 14, a "made" one: 41 utterances'
 mkdir -p noisy/exp37

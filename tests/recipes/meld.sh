@@ -31,7 +31,7 @@ if [[ -f ${SERIN_DATA-}/meld/train_sent_emo.csv ]]; then
     "Chandler-train_dia0_utt0 ALSO I WAS THE POINT PERSON ON MY COMPANY'S TRANSITION FROM THE KL FIVE TO GR SIX SYSTEM"
   tap_is "only capitals and apostrophes" "$(cut -d ' ' -f 2- -s data/all/text | tr -d "A-Z' \n" | head -c 20)" ""
   tap_is "what was left out" "$(grep out: data/all/problems)" $'dev-dia110_utt7 left out: the file is not there\ntrain-dia125_utt3 left out: the file cannot be read'
-  tap_is "nothing else is made" "$(ls data/all)" "$(printf '%s\n' clips counts problems spk2utt text utt2emo utt2fold utt2gender utt2spk)"
+  tap_is "nothing else is made" "$(ls data/all)" "$(printf '%s\n' clips counts problems spk2utt text utt2dialogue utt2emo utt2fold utt2gender utt2spk)"
   # A BERT of 64 columns, half a minute.
   tap_ok "experiment 32" ./run.sh --meld "$SERIN_DATA/meld" --exp 32 --stage 3 --train-opts "--epochs=3 --bert-dropout=0.2 --select=last --learning-rate=2e-3 --bert-width=64 --bert-inner=256"
   tap_ok "WA above always neutral" awk -v found="$(grep '^pooled' exp/scratch/exp32/results.txt | awk '{ print $4 }')" 'BEGIN { exit !(found > 49) }'

@@ -41,7 +41,8 @@ score() {               # section program options
   "$2" --folds=exp/ref/utt2fold --json=exp/scores.json --name='a <b>name</b>' --corpus="made & up" --section="$1" "${@:3}" \
     > "score.$1" 2> /dev/null
 }
-score emotion serin-score-labels --groups=exp/ref/utt2style exp/ref/utt2emo exp/decode/utt2emo
+sed 's/^\([^ -]*\)-utt\([^ ]*\) .*/\1-utt\2 \1/' exp/ref/utt2emo > exp/ref/utt2spk
+score emotion serin-score-labels --clusters=exp/ref/utt2spk --groups=exp/ref/utt2style exp/ref/utt2emo exp/decode/utt2emo
 score gender serin-score-labels exp/ref/utt2gender exp/decode/utt2gender
 score text serin-score-text exp/ref/text exp/decode/text
 
@@ -55,6 +56,8 @@ for metric in UA WA WF1 MF1; do
 done
 tap_has "the word error rate" report.html "data-name=\"WER\">$(awk '$1 == "%WER" { printf "%.1f", $2 }' score.text)<"
 tap_has "the majority" report.html "always ang"
+tap_is "what intervals drew" "$(grep '^Intervals' .out)" "Intervals draw 2 clusters of utt2spk, and utterances of each; so few make them coarse."
+tap_has "on the page too" report.html '<p class="note">Intervals draw 2 clusters of utt2spk'
 tap_has "a command" report.html "serin-score-labels --folds=exp/ref/utt2fold"
 tap_has "the configuration" report.html "layers=4"
 tap_has "an example's missed word" report.html "<del>"
@@ -85,6 +88,7 @@ Differences
 | pair | utterances | UA                            | WER                           |
 |------|------------|-------------------------------|-------------------------------|
 | 1<2  | 80         | +5.12 [+2.00, +8.00] p <0.001 | -1.00 [-16.00, +3.00] p 0.160 |
+| 1<4  | 80         | +4.12 [+1.00, +7.00] p 0.01 holm 0.04 | +2.25 [+0.50, +3.50] p 0.03 holm 0.06 |
 
 A note & no more.
 END
@@ -97,6 +101,8 @@ tap_has "the most frequent label" set/all.html 'class="words" data-name="parts">
 tap_has "a difference that is one" set/all.html '<b>+5.12</b><small>+2.00 to +8.00</small><small>p &lt;0.001</small>'
 tap_has "drawn to the widest" set/all.html 'x1="55.75" y1="4" x2="73" y2="4" class="mark"'
 tap_has "one that may be none" set/all.html '>-1.00<small>-16.00 to +3.00</small><small>p 0.160</small>'
+tap_has "one that stays when the others count" set/all.html '<b>+4.12</b><small>+1.00 to +7.00</small><small>p 0.01 holm 0.04</small>'
+tap_has "one that does not" set/all.html '>+2.25<small>+0.50 to +3.50</small><small>p 0.03 holm 0.06</small>'
 tap_has "the note" set/all.html '<p class="note">A note &amp; no more.</p>'
 tap_has "the way to an experiment's own page" set/all.html '<th scope="row"><a href="exp02/report.html">2</a></th>'
 tap_is "only where there is one" "$(grep -o '<a href="[^"]*' set/all.html | sort -u)" '<a href="exp02/report.html'

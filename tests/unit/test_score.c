@@ -73,33 +73,70 @@ START_TEST(majority_is_a_system)
 }
 END_TEST
 
-static void mean_of_drawn(const void *data, const int64_t *drawn, int64_t n, double *value)
+static void mean_of_drawn(const void *data, const int64_t *which, const int64_t *times, int64_t n, double *value)
 {
     const double *x = data;
+    double sum = 0, drawn = 0;
 
-    *value = 0;
-    for (int64_t i = 0; i < n; i++)
-        *value += x[drawn[i]] / (double)n;
+    for (int64_t i = 0; i < n; i++) {
+        sum += x[which[i]] * (double)times[i];
+        drawn += (double)times[i];
+    }
+    *value = sum / drawn;
 }
 
 /* The interval of a mean of 1,000 normal deviates is mean +- 1.96 sd / sqrt(n), to the noise of 4,000 resamples. */
 START_TEST(bootstrap_of_a_mean)
 {
-    const ser_bootstrap o = { 4000, 3 };
+    const ser_bootstrap o = { 4000, 3, NULL };
     base_random rng = base_random_at(11, 0, base_hash_text(BASE_HASH_INIT, "normal"));
     double x[1000], mean, sd, half, p;
     ser_interval interval, again;
+    ser_clusters c;
 
+    ck_assert_int_eq(ser_clusters_make(&c, NULL, NULL, 1000, NULL), BASE_OK);
     for (int i = 0; i < 1000; i++)
         x[i] = base_random_normal(&rng, (uint64_t)i) + 0.05;
     ser_mean_sd(x, 1000, &mean, &sd);
     half = 1.96 * sd / sqrt(1000);
-    ck_assert_int_eq(ser_bootstrap_run(&o, 1000, 1, mean_of_drawn, x, &interval, &p, NULL), BASE_OK);
+    ck_assert_int_eq(ser_bootstrap_run(&o, &c, 1, mean_of_drawn, x, &interval, &p, NULL), BASE_OK);
     ck_assert_double_eq_tol(interval.low, mean - half, 0.1 * half);
     ck_assert_double_eq_tol(interval.high, mean + half, 0.1 * half);
     ck_assert_double_eq_tol(p, erfc(mean / sd * sqrt(1000) / sqrt(2)), 0.03);      /* the normal two-sided p */
-    ck_assert_int_eq(ser_bootstrap_run(&o, 1000, 1, mean_of_drawn, x, &again, NULL, NULL), BASE_OK);
+    ck_assert_int_eq(ser_bootstrap_run(&o, &c, 1, mean_of_drawn, x, &again, NULL, NULL), BASE_OK);
     ck_assert_mem_eq(&interval, &again, sizeof(interval));
+    ser_clusters_free(&c);
+}
+END_TEST
+
+/* Three speakers of one or two utterances: all 3^3 draws of speakers and then of their utterances, each with its
+ * probability, against what 200,000 resamples give. */
+START_TEST(clusters_then_utterances)
+{
+    const ser_bootstrap o = { 200000, 5, (const int64_t[]){ 7, 7, 3, 9, 9, 9 } };
+    const int64_t which[] = { 0, 1, 2, 3, 5 };      /* not 4 */
+    const double x[] = { 0, 1, 5, 11, 1000, 12 };
+    double p, wanted_low, wanted_high;
+    ser_interval interval;
+    ser_clusters c;
+
+    ck_assert_int_eq(ser_clusters_make(&c, o.cluster, which, 5, NULL), BASE_OK);
+    ck_assert_int_eq(c.n, 3);
+    ck_assert_int_eq(c.begin[1], 1);            /* clusters rise, and so do utterances in each */
+    ck_assert_int_eq(c.begin[2], 3);
+    ck_assert_int_eq(c.begin[3], 5);
+    ck_assert_int_eq(c.order[0], 2);
+    ck_assert_int_eq(c.order[1], 0);
+    ck_assert_int_eq(c.order[4], 5);
+    ck_assert_int_eq(ser_bootstrap_run(&o, &c, 1, mean_of_drawn, x, &interval, &p, NULL), BASE_OK);
+    /* P(speaker 7 three times) = 1/27, and then the mean is k/6, k ones of 6 draws: so 2.5 % lie at or below 3/6:
+     * (1 + 6 + 15 + 20) / 64 / 27 = 0.0243 are below or at 3/6, 4/6 passes. Above: speaker 9 three times likewise. */
+    wanted_low = 4.0 / 6;
+    wanted_high = 12 - 4.0 / 6;
+    ck_assert_double_eq_tol(interval.low, wanted_low, 1e-9);
+    ck_assert_double_eq_tol(interval.high, wanted_high, 1e-9);
+    ck_assert_double_eq_tol(p, 2.0 / 27 / 64, 4e-4);    /* all six are the 0 */
+    ser_clusters_free(&c);
 }
 END_TEST
 
@@ -146,6 +183,7 @@ static Suite *suite(void)
     unit_add(s, metrics_against_definitions);
     unit_add(s, majority_is_a_system);
     unit_add(s, bootstrap_of_a_mean);
+    unit_add(s, clusters_then_utterances);
     unit_add(s, mean_and_deviation);
     unit_add(s, parts_by_name);
     return s;

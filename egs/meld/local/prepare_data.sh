@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# MELD's tables: text utt2spk spk2utt utt2emo utt2gender utt2fold, which is the publisher's split, and with clips the list of sounds
-# that extract_audio.sh is to make. Never writes into the corpus.
+# MELD's tables: text utt2spk spk2utt utt2emo utt2gender utt2dialogue utt2fold, which is the publisher's split, and with clips the
+# list of sounds that extract_audio.sh is to make. Never writes into the corpus.
 text_norm=upper,nfkd,strip-marks,digits,tags,punctuation,collapse    # as serin-normalize has it; none: as transcribed
 counts=conf/full_release.counts     # what must be found; "": anything
 known_bad=conf/known_bad.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env perl
-# MELD's three csv files as Kaldi's tables: utt2spk utt2emo utt2gender utt2fold and the text as it stands, sorted; "clips" says which
+# MELD's three csv files as Kaldi's tables: utt2spk utt2emo utt2gender utt2fold utt2dialogue and the text as it stands, sorted; "clips" says which
 # clip of which split an utterance is; "counts" and "problems" what was found and left out.
 use strict;
 use warnings;
@@ -85,6 +85,7 @@ for my $split (qw(train dev test)) {
         push @{ $out{utt2emo} }, "$utt $r{Emotion}";
         push @{ $out{utt2gender} }, "$utt $gender";
         push @{ $out{utt2fold} }, "$utt $split";
+        push @{ $out{utt2dialogue} }, "$utt ${split}_dia$r{Dialogue_ID}";
         push @{ $out{clips} }, "$utt $split $clip";
         $count{"$split used"}++;
         $count{"gender $gender"}++;
