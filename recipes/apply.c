@@ -80,7 +80,7 @@ base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t
     ser_plan p;
     ser_result r;
     answers a;
-    base_status status = ser_plan_make(&p, f, seconds, 1, 0, -1, e);
+    base_status status = ser_plan_make(&p, f, seconds, 0, 1, 0, -1, e);
 
     if (!status)
         status = ser_batch_reserve(&b, d, first, f, &p, e);
@@ -167,7 +167,7 @@ static base_status predict(const ser_model *m, nn_tape *t, const ser_data *d, co
     ser_weighting w = { .predicted = 1, .ctc_total = 1 };
     double loss = 0, right = 0, masked = 0;
     ser_plan p;
-    base_status status = ser_plan_make(&p, f, seconds, 1, 0, -1, e);
+    base_status status = ser_plan_make(&p, f, seconds, 0, 1, 0, -1, e);
 
     if (!status)
         status = ser_batch_reserve(&b, d, 0, f, &p, e);

@@ -53,7 +53,8 @@ static base_status shuffle_items(ser_plan *p, const ser_features *f, int window,
     return order && s ? BASE_OK : BASE_NO_MEMORY;
 }
 
-static void cut_into_batches(ser_plan *p, const ser_features *f, double seconds)
+/* Batches of so many utterances; of so many seconds when that is 0. */
+static void cut_into_batches(ser_plan *p, const ser_features *f, double seconds, int utterances)
 {
     double sum = 0;
 
@@ -62,7 +63,7 @@ static void cut_into_batches(ser_plan *p, const ser_features *f, double seconds)
     for (int64_t i = 0; i < p->n; i++) {
         double s = f->seconds[p->item[i].utt * f->variants + p->item[i].variant];
 
-        if (i > p->batch[p->batches] && sum + s > seconds) {
+        if (utterances ? i == p->batch[p->batches] + utterances : i > p->batch[p->batches] && sum + s > seconds) {
             p->batch[++p->batches] = i;
             sum = 0;
         }
@@ -71,16 +72,18 @@ static void cut_into_batches(ser_plan *p, const ser_features *f, double seconds)
     p->batch[++p->batches] = p->n;
 }
 
-/* Sorting has put the short batches of a window first: mix them again. */
-static base_status shuffle_batches(ser_plan *p, uint64_t seed, int64_t epoch)
+/* Sorting has put the short utterances of a window first: mix the batches again. One with fewer utterances than all others stays the last. */
+static base_status shuffle_batches(ser_plan *p, int utterances, uint64_t seed, int64_t epoch)
 {
+    int64_t full = p->batches - (utterances && p->n % utterances);
     base_random r = stream(seed, epoch, "batches");
     int64_t *order = malloc(sizeof *order * (size_t)p->batches), *begin = malloc(sizeof *begin * (size_t)(p->n + 1)), at = 0;
     ser_item *item = malloc(sizeof *item * (size_t)p->n);
     bool ok = order && begin && item;
 
     if (ok) {
-        base_random_shuffle(&r, p->batches, order);
+        order[p->batches - 1] = p->batches - 1;
+        base_random_shuffle(&r, full, order);
         for (int64_t i = 0; i < p->batches; i++) {
             int64_t from = p->batch[order[i]], n = p->batch[order[i] + 1] - from;
 
@@ -101,7 +104,7 @@ static base_status shuffle_batches(ser_plan *p, uint64_t seed, int64_t epoch)
     return ok ? BASE_OK : BASE_NO_MEMORY;
 }
 
-base_status ser_plan_make(ser_plan *p, const ser_features *f, double seconds, int window, uint64_t seed, int64_t epoch,
+base_status ser_plan_make(ser_plan *p, const ser_features *f, double seconds, int utterances, int window, uint64_t seed, int64_t epoch,
     base_error *e)
 {
     base_status status = BASE_OK;
@@ -116,9 +119,9 @@ base_status ser_plan_make(ser_plan *p, const ser_features *f, double seconds, in
     if (!status && epoch >= 0)
         status = shuffle_items(p, f, window, seed, epoch);
     if (!status)
-        cut_into_batches(p, f, seconds);
+        cut_into_batches(p, f, seconds, utterances);
     if (!status && epoch >= 0)
-        status = shuffle_batches(p, seed, epoch);
+        status = shuffle_batches(p, utterances, seed, epoch);
     if (status) {
         ser_plan_free(p);
         return base_fail(e, status, "batches: out of memory for %" PRId64 " utterances", f->n);

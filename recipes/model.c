@@ -357,7 +357,7 @@ static nn_tensor *ctc_loss(nn_tape *t, const ser_model *m, const ser_batch *b, n
 
     o.blank = tx_vocab_blank(m->names.vocab);
     o.reduction = w->reduction;
-    return nn_scale(t, nn_ctc_loss(t, logits, b->ctc, b->ctc_begin, &o, NULL), (float)(b->n / w->ctc_total));
+    return nn_scale(t, nn_ctc_loss(t, logits, b->ctc, b->ctc_begin, &o, NULL), o.reduction == NN_CTC_SUM ? 1 : (float)(b->n / w->ctc_total));
 }
 
 static nn_tensor *aec_loss(nn_tape *t, const ser_batch *b, nn_tensor *logits, const ser_weighting *w)
@@ -434,7 +434,8 @@ void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outp
     if (o->others && w->unmasked > 0)
         l->total = add_weighted(t, l->total, masked_loss(t, o->others, b->hidden.target + b->hidden.masked, w), w->unmasked);
     if (o->features && o->features->needs_grad && w->penalty > 0)
-        l->total = add_weighted(t, l->total, nn_mean_square(t, o->features), w->penalty * b->n / w->ctc_total);
+        l->total = add_weighted(t, l->total, nn_mean_square(t, o->features),
+            w->penalty * (w->frames > 0 ? (double)o->features->rows / w->frames : 1));
 }
 
 /* ---- cost -------------------------------------------------------------------------------------------------------- */

@@ -329,9 +329,9 @@ typedef struct ser_plan {
     int64_t   batches;
 } ser_plan;
 
-/* The plan of an epoch, a pure function of seed and epoch; epoch -1: utterances as they are, in order. Each batch has at
- * most `seconds` of speech, or one utterance. */
-base_status ser_plan_make(ser_plan *p, const ser_features *f, double seconds, int window, uint64_t seed, int64_t epoch,
+/* The plan of an epoch, a pure function of seed and epoch; epoch -1: utterances as they are, in order. Each batch has so many
+ * `utterances`, but for the last, which has what is left; or, when that is 0, at most `seconds` of speech, or one utterance. */
+base_status ser_plan_make(ser_plan *p, const ser_features *f, double seconds, int utterances, int window, uint64_t seed, int64_t epoch,
     base_error *e);
 void        ser_plan_free(ser_plan *p);
 
@@ -451,7 +451,7 @@ typedef struct ser_weighting {
     ser_vectors vectors;                /* that it is computed over; n 0: the batch's own. Then every batch has the same loss */
     double total[SER_TASKS], ctc_total, aec_total;  /* of the update: weight of labelled utterances; utterances; pieces */
     double unmasked, penalty;           /* of pre-training's losses beside that of the masked places */
-    double predicted;                   /* of the update: places predicted, masked or not */
+    double predicted, frames;           /* of the update: places predicted, masked or not; frames of the convolutions, 0: the batch's */
     const float *class_weight;          /* [emotions] or NULL */
     double label_smoothing;
     nn_ctc_reduction reduction;

@@ -310,7 +310,7 @@ static base_status count_updates(ser_run *r, base_error *e)
     if (!r->epoch_begin)
         return base_fail(e, BASE_NO_MEMORY, "epochs: out of memory");
     for (r->epochs = 0; r->epochs < epochs && (!c->max_updates || r->total < c->max_updates); r->epochs++) {
-        if (ser_plan_make(&r->plan, r->train_x, c->batch_seconds, c->shuffle_window, (uint64_t)c->seed, r->epochs, e))
+        if (ser_plan_make(&r->plan, r->train_x, c->batch_seconds, c->batch_utterances, c->shuffle_window, (uint64_t)c->seed, r->epochs, e))
             return e->status;
         r->total += base_blocks(r->plan.batches, c->accumulate);
         r->epoch_begin[r->epochs + 1] = r->total;

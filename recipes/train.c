@@ -23,12 +23,13 @@ static void weigh(ser_run *r, const ser_item *item, int64_t n)
 
     memset(w->total, 0, sizeof w->total);
     w->ctc_total = (double)n;
-    w->predicted = w->aec_total = 0;
+    w->predicted = w->aec_total = w->frames = 0;
     for (int64_t i = 0; i < n; i++) {
         const ser_utterance *u = &r->train->utt[item[i].utt];
 
         if (r->model->config.masking.what)
             w->predicted += (double)ser_masked_count(&r->batch, r->model, u, (uint64_t)r->step);
+        w->frames += (double)u->clusters.n;
         w->aec_total += (double)base_max_i64(0, base_min_i64(u->pieces.n - 1, r->model->config.bert.max_positions));
         for (int t = 0; t < SER_TASKS; t++)
             if (u->label[t] != NN_IGNORE)
@@ -295,7 +296,7 @@ static base_status enter_epoch(ser_run *r, int64_t epoch, base_error *e)
     if (r->planned == epoch)
         return BASE_OK;
     ser_plan_free(&r->plan);
-    if (ser_plan_make(&r->plan, r->train_x, c->batch_seconds, c->shuffle_window, (uint64_t)c->seed, epoch, e))
+    if (ser_plan_make(&r->plan, r->train_x, c->batch_seconds, c->batch_utterances, c->shuffle_window, (uint64_t)c->seed, epoch, e))
         return e->status;
     r->planned = epoch;
     return ser_batch_reserve(&r->batch, r->train, 0, r->train_x, &r->plan, e);

@@ -49,6 +49,16 @@ tap_ok "labels" serin-kmeans --assign km2.npy ark:states.ark labels2
 tap_ok "with which it goes on" "${hubert[@]}" --labels-per-frame=1 --epochs=1 --init-model=pre train labels2 pre2
 tap_ok "HuBERT with convolutions" serin-pretrain-hubert --config="$conf" --front-end=conv --conv-width=16 --cmvn=utterance \
   --labels-per-frame=2 --epochs=1 --max-updates=3 --batch-seconds=3 train train.labels conv
+# The mean square of the convolutions' output is over the frames of the update, as the loss is over what it predicts.
+still=(--front-end=conv --conv-width=16 --cmvn=utterance --labels-per-frame=2 --max-updates=1 --unmasked-weight=0.5 --dropout=0 --attention-dropout=0
+  --activation-dropout=0)
+one_update() {
+  serin-pretrain-hubert --config="$conf" "${still[@]}" "${@:2}" train train.labels "$1" 2> /dev/null
+  awk -F '\t' 'NR == 2 { print $4, $17 }' "$1/train.tsv"
+}
+whole=$(one_update one --batch-utterances=100)
+tap_near "an update cut by utterances is the same" "$(one_update by3 --batch-utterances=3 --accumulate=20)" "$whole"
+tap_near "and by seconds" "$(one_update by2s --batch-seconds=2 --accumulate=100)" "$whole"
 tap_ok "serin-train goes on from that" serin-train --config="$conf" --epochs=1 --max-updates=2 --init-model=conv train conv2
 
 tap_refuses "labels of another rate" 'labels-per-frame=1, stand for' "${hubert[@]}" --labels-per-frame=1 train train.labels bad

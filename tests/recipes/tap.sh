@@ -57,6 +57,16 @@ tap_refuses() {
   fi
 }
 
+# tap_near NAME FOUND EXPECTED: as many numbers, each within 1e-4 of its size.
+tap_near() {
+  if awk -v a="$2" -v b="$3" 'BEGIN { n = split(a, x); exit !(n && n == split(b, y)) || far() }
+    function far(  i, d) { for (i = 1; i <= n; i++) { d = (x[i] - y[i]) / y[i]; if (d > 1e-4 || d < -1e-4) return 1 } return 0 }'; then
+    _tap true "$1"
+  else
+    _tap false "$1" < <(printf 'found:\n%s\nexpected, within 1e-4:\n%s\n' "$2" "$3")
+  fi
+}
+
 # tap_fails NAME PATTERN COMMAND …: the command fails, and what it says matches the extended regular expression.
 tap_fails() {
   local name=$1 pattern=$2 out

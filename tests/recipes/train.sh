@@ -57,6 +57,25 @@ done
 tap_is "a sum over the batch is so many times its mean" "$(awk -F '\t' 'FNR == 2 { x[FILENAME] = $6 }
   END { printf "%.4g", x["sum/train.tsv"] / x["utterance/train.tsv"] }' {sum,utterance}/train.tsv)" 100
 
+# However an update is cut into batches, its loss and its gradients are the same: 40 utterances, 20 of them shorter.
+one_update() {
+  serin-train --config="$conf" "${still[@]}" --max-updates=1 "${@:2}" uneven "$1" 2> /dev/null
+  awk -F '\t' 'NR == 2 { print $4, $6, $17 }' "$1/train.tsv"
+}
+still=(--dropout=0 --attention-dropout=0 --activation-dropout=0 --head-dropout=0 --class-weights=balanced --label-smoothing=0.1)
+mkdir uneven && for table in wav.scp text utt2emo utt2gender utt2style utt2spk; do head -n 40 train/$table > uneven/$table; done
+awk 'NR % 2 { $0 = $1 " " $2 }  1' uneven/text > t && mv t uneven/text
+for reduction in label utterance sum; do
+  whole=$(one_update one --batch-utterances=40 --ctc-reduction=$reduction; rm -r one)
+  for how in "--batch-utterances=2 --accumulate=20" "--batch-utterances=7 --accumulate=6" "--batch-seconds=2 --accumulate=100"; do
+    # shellcheck disable=SC2086
+    tap_near "$reduction: $how" "$(one_update parts --ctc-reduction=$reduction $how)" "$whole"
+    rm -r parts
+  done
+done
+tap_ok "two utterances a batch, eight batches an update" serin-train --config="$conf" --batch-utterances=2 --accumulate=8 --epochs=2 uneven pairs
+tap_is "make 3 updates of 40" "$(tail -n 1 pairs/train.tsv | cut -f 1)" 6
+
 # Ctrl-C: the step is finished, and the same command goes on.
 serin-train --config="$conf" --dev-dir=test train stopped 2> log &
 pid=$!

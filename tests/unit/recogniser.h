@@ -76,7 +76,7 @@ static inline void fill(ser_batch *b, const ser_model *m, const ser_item *item, 
     base_error e = BASE_ERROR_INIT;
     ser_plan all;
 
-    ck_assert_int_eq(ser_plan_make(&all, &inputs, 1000, 1, 0, -1, &e), BASE_OK);
+    ck_assert_int_eq(ser_plan_make(&all, &inputs, 1000, 0, 1, 0, -1, &e), BASE_OK);
     ck_assert_int_eq(ser_batch_reserve(b, &data, 0, &inputs, &all, &e), BASE_OK);
     ck_assert_int_eq(ser_batch_fill(b, m, &data, 0, &inputs, item ? item : all.item, n, a, &e), BASE_OK);
     ser_plan_free(&all);

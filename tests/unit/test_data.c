@@ -312,13 +312,13 @@ START_TEST(plans)
     int64_t variants[3] = { 0 };
     ser_plan first;
 
-    ck_assert_int_eq(ser_plan_make(&first, f, 20, 16, 1, 0, &e), BASE_OK);
+    ck_assert_int_eq(ser_plan_make(&first, f, 20, 0, 16, 1, 0, &e), BASE_OK);
     for (int64_t epoch = 0; epoch < 3; epoch++) {
         ser_plan p, again;
         int heard[MANY] = { 0 }, same = 0;
 
-        ck_assert_int_eq(ser_plan_make(&p, f, 20, 16, 1, epoch, &e), BASE_OK);
-        ck_assert_int_eq(ser_plan_make(&again, f, 20, 16, 1, epoch, &e), BASE_OK);
+        ck_assert_int_eq(ser_plan_make(&p, f, 20, 0, 16, 1, epoch, &e), BASE_OK);
+        ck_assert_int_eq(ser_plan_make(&again, f, 20, 0, 16, 1, epoch, &e), BASE_OK);
         for (int64_t b = 0; b < p.batches; b++) {
             double sum = 0;
 
@@ -344,7 +344,19 @@ START_TEST(plans)
         ck_assert_int_lt(labs(variants[v] - MANY), 58);
     ser_plan_free(&first);
 
-    ck_assert_int_eq(ser_plan_make(&first, f, 20, 16, 1, -1, &e), BASE_OK);
+    for (int64_t epoch = 0; epoch < 2; epoch++) {      /* 7 to a batch, and the rest at the end */
+        int heard[MANY] = { 0 };
+
+        ck_assert_int_eq(ser_plan_make(&first, f, 1, 7, 16, 1, epoch, &e), BASE_OK);
+        ck_assert_int_eq(first.batches, (MANY + 6) / 7);
+        for (int64_t b = 0; b < first.batches; b++)
+            ck_assert_int_eq(first.batch[b + 1] - first.batch[b], b < MANY / 7 ? 7 : MANY % 7);
+        for (int64_t i = 0; i < MANY; i++)
+            ck_assert_int_eq(heard[first.item[i].utt]++, 0);
+        ser_plan_free(&first);
+    }
+
+    ck_assert_int_eq(ser_plan_make(&first, f, 20, 0, 16, 1, -1, &e), BASE_OK);
     for (int64_t i = 0; i < MANY; i++)
         ck_assert(first.item[i].utt == i && first.item[i].variant == 0);
     ser_plan_free(&first);

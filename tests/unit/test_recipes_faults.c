@@ -73,7 +73,7 @@ static base_status try_batch(base_error *e)
     ser_batch b = { 0 };
     ser_plan p;
 
-    if (!ser_plan_make(&p, &inputs, 0.5, 2, 1, 3, e) && !ser_batch_reserve(&b, &data, 0, &inputs, &p, e))
+    if (!ser_plan_make(&p, &inputs, 0.5, 0, 2, 1, 3, e) && !ser_batch_reserve(&b, &data, 0, &inputs, &p, e))
         ser_batch_fill(&b, model, &data, 0, &inputs, p.item, p.batch[1], NULL, e);
     ser_plan_free(&p);
     ser_batch_free(&b);

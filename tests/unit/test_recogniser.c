@@ -69,8 +69,10 @@ static double backward(nn_tape *t, ser_model *m, int first, int n, const ser_wei
     return loss;
 }
 
+/* With every reduction of CTC, whose utterances have 2 and 3 labels, and one of them no loss. */
 START_TEST(accumulated_batches_equal_one)
 {
+    static const nn_ctc_reduction reductions[] = { NN_CTC_MEAN, NN_CTC_SUM, NN_CTC_MEAN_UTTERANCE };
     ser_model *m = new_model(true, 0, 0);
     nn_tape *t = new_tape();
     ser_weighting w = weighting(0.4);
@@ -78,6 +80,7 @@ START_TEST(accumulated_batches_equal_one)
     float *whole = malloc(sizeof *whole * (size_t)n), *g = nn_params_grads(m->params);
     double one, two, largest = 0;
 
+    w.reduction = reductions[_i];
     nn_params_zero_grads(m->params);
     one = backward(t, m, 0, UTTERANCES, &w, true);
     memcpy(whole, g, sizeof *whole * (size_t)n);
@@ -385,7 +388,7 @@ static Suite *suite(void)
 
     invent();
     unit_add(s, alone_and_in_company);
-    unit_add(s, accumulated_batches_equal_one);
+    unit_add_loop(s, accumulated_batches_equal_one, 3);
     unit_add(s, gradients);
     unit_add(s, unlabelled_are_masked);
     unit_add(s, lambda_zero_is_absent);

@@ -31,12 +31,13 @@
         return unit_failed != 0;                                            \
     }
 
-/* Adds a START_TEST, as a test case of the same name. */
-#define unit_add(suite, test)                                               \
+/* Adds a START_TEST, as a test case of the same name; or as n of them, with _i from 0. */
+#define unit_add(suite, test) unit_add_loop(suite, test, 1)
+#define unit_add_loop(suite, test, n)                                       \
     do {                                                                    \
         TCase *unit_case = tcase_create(#test);                             \
         tcase_set_timeout(unit_case, 60);                                   \
-        tcase_add_test(unit_case, test);                                    \
+        tcase_add_loop_test(unit_case, test, 0, n);                         \
         suite_add_tcase(suite, unit_case);                                  \
     } while (0)
 
