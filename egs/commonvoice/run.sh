@@ -18,6 +18,8 @@ dir=exp/hypotheses      # where text and hypotheses go
 help_message="Usage: ./run.sh --commonvoice DIR --models 'exp/exp02/Ses01 exp/exp02/Ses02' [--tsv 'train dev'] [--clips N] [--nbest 5] [--beam 20]
   [--own 'EXP DATA'] [--jobs N] [--dir exp/hypotheses] [--stage N] [--stop-stage N]
 Leaves <dir>/text and <dir>/hypotheses (keys end in -1, -2 …), which serin-train-aec reads. Stages: 0 tables, 1 recognition in jobs, 2 joining."
+# shellcheck source=egs/utils/one_group.sh
+. "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
 cd "$(dirname "$0")"
 # shellcheck source=egs/commonvoice/cmd.sh
@@ -26,13 +28,17 @@ cd "$(dirname "$0")"
 . utils/parse_options.sh
 # shellcheck source=egs/commonvoice/path.sh
 . ./path.sh
+# shellcheck source=egs/utils/words.sh
+. utils/words.sh
 set -euo pipefail
 die() { echo "$0: $1" >&2; exit 1; }
 absolute() { (cd "$from" && realpath "$1"); }
 [[ $clips =~ ^[0-9]+$ ]] || die "--clips is a number, found \"$clips\""
 [[ $nbest =~ ^[1-9][0-9]?$ && $beam =~ ^[1-9][0-9]*$ && $nbest -le $beam ]] || die "--nbest is from 1 to --beam, found $nbest and $beam"
 recognisers=()
-for m in $models; do
+listed=()
+split_words listed "$models"
+for m in "${listed[@]}"; do
   m=$(absolute "$m")
   [[ -f $m/vocab.json ]] || die "$m/vocab.json is missing: $m is no recogniser of serin-train's"
   recognisers+=("$m")
@@ -78,7 +84,7 @@ if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
   fi
   # Part J is heard by model J modulo their number.
   for ((j = 1; j <= jobs; j++)); do ln -sfn "${recognisers[(j - 1) % ${#recognisers[@]}]}" "$split/$j/model"; done
-  $train_cmd --num-threads 1 JOB=1:"$jobs" "$split/log/hypotheses.JOB.log" \
+  $train_cmd --quote true --num-threads 1 JOB=1:"$jobs" "$split/log/hypotheses.JOB.log" \
     local/hypotheses.sh "$split/JOB/model" "$split/JOB" "$beam" "$nbest"
 fi
 
@@ -92,8 +98,10 @@ if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
   cp $data/text "$dir/text.new"
   if [[ -n $own ]]; then
     # What each fold wrote down of the utterances it was not trained on, one hypothesis each.
-    read -r exp its_data <<< "$own"
-    exp=$(absolute "$exp") its_data=$(absolute "$its_data")
+    pair=()
+    split_words pair "$own"
+    [[ ${#pair[@]} -eq 2 ]] || die "--own is an experiment and its data directory, found \"$own\""
+    exp=$(absolute "${pair[0]}") its_data=$(absolute "${pair[1]}")
     [[ -s $exp/folds ]] || die "$exp/folds is missing: it is no experiment of utils/train_folds.sh"
     while IFS= read -r f; do sed -E 's/^([^ ]+)/\1-1/' "$exp/$f/decode/text"; done < "$exp/folds" >> "$dir/hypotheses.new"
     while IFS= read -r f; do awk 'NR == FNR { heard[$1]; next } $1 in heard' "$exp/$f/decode/text" "$its_data/text"; done < "$exp/folds" >> "$dir/text.new"

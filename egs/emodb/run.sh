@@ -14,6 +14,8 @@ decode_opts=--beam=8    # of serin-decode
 dir=exp/joint
 help_message="Usage: ./run.sh --emodb DIR [--stage N] [--stop-stage N] [--classes 4|7] [--folds all|1,2|03,08]
   [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--dir exp/joint] [--pretrain none|speech]"
+# shellcheck source=egs/utils/one_group.sh
+. "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
 cd "$(dirname "$0")"
 # shellcheck source=egs/emodb/cmd.sh

@@ -9,6 +9,8 @@ decode_opts=--beam=8    # of serin-decode
 dir=exp/ctc
 help_message="Usage: ./run.sh --fsdd DIR [--stage N] [--stop-stage N]
   [--train-opts '...'] [--decode-opts '...'] [--dir exp/ctc]"
+# shellcheck source=egs/utils/one_group.sh
+. "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
 cd "$(dirname "$0")"
 # shellcheck source=egs/fsdd/cmd.sh

@@ -10,10 +10,13 @@ hubert=                 # folder of published weights of HuBERT; else a small ne
 nj=                     # folds at once
 train_opts=             # more options of serin-train
 decode_opts=--beam=8    # of serin-decode
+pipes=false             # true: wav.scp has commands, which are run
 text_norm=upper,nfc,tags,punctuation,collapse
 help_message="Usage: ./run.sh --data DIR [--folds K] [--name NAME] [--hubert DIR] [--stage N] [--stop-stage N] [--nj N]
-  [--train-opts '...'] [--decode-opts '...'] [--text-norm upper,…|none]
+  [--train-opts '...'] [--decode-opts '...'] [--text-norm upper,…|none] [--pipes true|false]
 Stages: 1 checks and copies the directory, 2 trains and decodes fold by fold, 3 scores, 4 trains a model on everything."
+# shellcheck source=egs/utils/one_group.sh
+. "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
 command="egs/generic/run.sh$(printf ' %q' "$@")"
 cd "$(dirname "$0")"
@@ -23,6 +26,8 @@ cd "$(dirname "$0")"
 . utils/parse_options.sh
 # shellcheck source=egs/generic/path.sh
 . ./path.sh
+# shellcheck source=egs/utils/words.sh
+. utils/words.sh
 set -euo pipefail
 die() { echo "$0: $1" >&2; exit 1; }
 
@@ -35,13 +40,13 @@ if [[ -n $hubert ]]; then
   hubert=$(cd "$from" && realpath "$hubert")
   [[ -f $hubert/config.json ]] || die "$hubert holds no config.json: it is no folder of published weights"
   conf+=" conf/pretrained.conf"
-  train_opts="--init-model=$hubert $train_opts"
+  train_opts="$(quote_words --init-model="$hubert") $train_opts"
 fi
 
 if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
   echo "$0: stage 1: data directory"
   mkdir -p data
-  local/prepare_data.sh --base "$from" --folds "$folds" --text-norm "$text_norm" "$data" "$all"
+  local/prepare_data.sh --base "$from" --folds "$folds" --pipes "$pipes" --text-norm "$text_norm" "$data" "$all"
 fi
 # Tasks without a table, or with one label only, are off.
 for task in ctc/text gender/utt2gender style/utt2style; do
@@ -65,8 +70,9 @@ if [ "$stage" -le 4 ] && [ "$stop_stage" -ge 4 ]; then
   echo "$0: stage 4: a model of everything"
   opts=()
   for c in $conf; do opts+=(--config="$c"); done
-  # shellcheck disable=SC2086
-  $train_cmd --num-threads "$(nproc)" "$exp/log/train.all.log" serin-train "${opts[@]}" $train_opts "$all" "$exp/model"
+  words=()
+  split_words words "$train_opts"
+  $train_cmd --quote true --num-threads "$(nproc)" "$exp/log/train.all.log" serin-train "${opts[@]}" "${words[@]}" "$all" "$exp/model"
   rm -rf "$exp/model/checkpoints"
   echo "the model: $PWD/$exp/model; try: serin-recognize $PWD/$exp/model SOUND"
 fi

@@ -23,6 +23,8 @@ help_message="Usage: ./run.sh --iemocap DIR [--exp '1 2 13-15'] [--cv session|ta
   [--text-norm upper|none] [--counts FILE|''] [--estimate SECONDS]
 Stages: 0 looks at the corpus, 1 prepares it, 2 predicts the cost, 3 trains, decodes and scores, 4 prints the paper's tables,
 5 writes RESULTS.md. --stop-stage 2 tells the cost and trains nothing."
+# shellcheck source=egs/utils/one_group.sh
+. "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
 command="egs/iemocap/run.sh$(printf ' %q' "$@")"
 cd "$(dirname "$0")"

@@ -18,6 +18,8 @@ help_message="Usage: ./run.sh --meld DIR|MELD.Raw.tar.gz [--exp '30 32-34'] [--h
   [--nj N] [--seeds '1 2 3'] [--train-opts '...'] [--decode-opts '...'] [--counts FILE|''] [--estimate SECONDS]
 Stages: 0 unpacks what is packed (into corpus/) and makes the tables, 1 extracts the sound (ffmpeg), 2 predicts the cost, 3 trains,
 decodes and scores, 4 prints the paper's tables, 5 writes RESULTS.md."
+# shellcheck source=egs/utils/one_group.sh
+. "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
 command="egs/meld/run.sh$(printf ' %q' "$@")"
 cd "$(dirname "$0")"

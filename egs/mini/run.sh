@@ -22,6 +22,8 @@ help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts N] [--corpus-
   [--folds 1,2|all|Ses01,Ses04] [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--data DIR]
   [--dir DIR] [--exp '1 2 13-15'] [--noisy auto|true|false] [--seeds '1 2 3']
   [--pretrain none|speech|words|both] [--more-sentences 20000]"
+# shellcheck source=egs/utils/one_group.sh
+. "$(dirname "$0")/utils/one_group.sh"
 cd "$(dirname "$0")"
 args=("$@")
 # shellcheck source=egs/mini/cmd.sh
@@ -30,7 +32,11 @@ args=("$@")
 . utils/parse_options.sh
 # shellcheck source=egs/mini/path.sh
 . ./path.sh
+# shellcheck source=egs/utils/words.sh
+. utils/words.sh
 set -euo pipefail
+corpus_words=()
+split_words corpus_words "$corpus_opts"
 
 # Experiments of MELD's part of the paper have a corpus of their own.
 if [[ -n $exp && $noisy == auto ]]; then
@@ -67,9 +73,8 @@ pretrain=${pretrain:-speech} data=${data:-data} dir=${dir:-exp/joint}
 
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then
   echo "$0: stage 0: espeak-ng speaks the corpus, laid out as IEMOCAP is"
-  # shellcheck disable=SC2086
-  local/make_corpus.sh ${corpus_conf:+--config $corpus_conf} ${utts:+--utts "$utts"} --nj "$(nproc)" --cmd "$train_cmd" \
-    $corpus_opts "$data/corpus"
+  local/make_corpus.sh ${corpus_conf:+--config "$corpus_conf"} ${utts:+--utts "$utts"} --nj "$(nproc)" --cmd "$train_cmd" \
+    "${corpus_words[@]}" "$data/corpus"
 fi
 
 if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
@@ -83,8 +88,7 @@ more_text=
 if [[ $pretrain == words || $pretrain == both ]] && ((more_sentences > 0)); then
   more_text=$data/more_text
   if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
-    # shellcheck disable=SC2086
-    local/make_text.sh ${corpus_conf:+--config $corpus_conf} --sentences "$more_sentences" $corpus_opts "$more_text"
+    local/make_text.sh ${corpus_conf:+--config "$corpus_conf"} --sentences "$more_sentences" "${corpus_words[@]}" "$more_text"
   fi
 fi
 

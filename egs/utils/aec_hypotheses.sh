@@ -15,10 +15,16 @@ clean=false
 help_message="Usage: utils/aec_hypotheses.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/aec_hypotheses.sh --folds 1,2 data/all exp/aec
 Options: --conf conf/train.conf --folds all|1,2 --dev none --parts 2 --pretrain none|speech|both --train-opts '' --decode-opts '' --nj N --clean true|false"
+# shellcheck source=egs/utils/one_group.sh
+. utils/one_group.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 # shellcheck source=egs/utils/dev_speaker.sh
 . utils/dev_speaker.sh
+# shellcheck source=egs/utils/folds.sh
+. utils/folds.sh
+# shellcheck source=egs/utils/words.sh
+. utils/words.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -26,17 +32,8 @@ export LC_ALL=C
 data=$1 exp=$2
 die() { echo "$0: $1" >&2; exit 1; }
 [[ -s $data/utt2fold ]] || die "$data/utt2fold is missing or empty"
-mapfile -t all < <(awk '{ print $2 }' "$data/utt2fold" | sort -u)
 ((parts >= 2)) || die "--parts $parts: at least 2 expected"
-chosen=()
-for f in $(if [[ $folds == all ]]; then echo "${all[@]}"; else echo "${folds//,/ }"; fi); do
-  if [[ $f =~ ^[1-9][0-9]{0,3}$ && " ${all[*]} " != *" $f "* ]]; then
-    ((f <= ${#all[@]})) || die "no fold \"$f\" in $data/utt2fold, which has: ${all[*]}"
-    f=${all[f - 1]}
-  fi
-  [[ " ${all[*]} " == *" $f "* ]] || die "no fold \"$f\" in $data/utt2fold, which has: ${all[*]}"
-  chosen+=("$f")
-done
+choose_folds "$data" "$folds"
 mkdir -p "$exp"
 printf '%s\n' "${chosen[@]}" > "$exp/folds"
 
@@ -45,9 +42,9 @@ for f in "${chosen[@]}"; do
   mkdir -p "$exp/$f"
   kept=
   if [[ $dev == next || -f $dev ]]; then kept=$(dev_speaker "$f"); fi
-  awk -v fold="$f" -v dev="$dev" -v kept="$kept" '
+  fold=$f dev=$dev kept=$kept awk '
     NR == FNR { speaker[$1] = $2; next }
-    $2 != fold && $2 != dev && speaker[$1] != kept { print $1 }' "$data/utt2spk" "$data/utt2fold" > "$exp/$f/utts"
+    $2 != ENVIRON["fold"] && $2 != ENVIRON["dev"] && speaker[$1] != ENVIRON["kept"] { print $1 }' "$data/utt2spk" "$data/utt2fold" > "$exp/$f/utts"
   utils/subset_data_dir.sh --utt-list "$exp/$f/utts" "$data" "$inner" > /dev/null
   by=$inner/utt2fold
   if (($(cut -d ' ' -f 2 "$by" | sort -u | wc -l) < parts)); then by=$inner/utt2spk; fi
@@ -57,10 +54,11 @@ for f in "${chosen[@]}"; do
     <(cut -d ' ' -f 2 "$by" | sort -u) "$by" > "$inner/utt2fold.new"
   mv "$inner/utt2fold.new" "$inner/utt2fold"
   begin=
-  if [[ $pretrain == @(speech|both) ]]; then begin=" --init-model=$data/folds/$f/pretrain/hubert"; fi
+  if [[ $pretrain == @(speech|both) ]]; then begin=" $(quote_words --init-model="$data/folds/$f/pretrain/hubert")"; fi
   utils/train_folds.sh --conf "$conf" --nj "$nj" --clean "$clean" --train-opts "$train_opts$begin" --decode-opts "$decode_opts" \
     "$inner" "$exp/$f/recogniser"
-  mapfile -t decoded < <(sed "s|.*|$exp/$f/recogniser/&/decode/text|" "$exp/$f/recogniser/folds")
+  decoded=()
+  while IFS= read -r part; do decoded+=("$exp/$f/recogniser/$part/decode/text"); done < "$exp/$f/recogniser/folds"
   sort -m "${decoded[@]}" > "$exp/$f/hypotheses"
   cp "$inner/text" "$exp/$f/text"
 done

@@ -9,7 +9,7 @@ other_tables=(wav.scp spk2utt spk2gender reco2dur)
 
 # filter_by KEYS TABLE: the lines of TABLE whose key is the first field of a line of KEYS.
 filter_by() {
-  awk -v keys="$1" 'BEGIN { while ((getline line < keys) > 0) { split(line, f, " "); wanted[f[1]] } } $1 in wanted' "$2"
+  keys=$1 awk 'BEGIN { while ((getline line < ENVIRON["keys"]) > 0) { split(line, f, " "); wanted[f[1]] } } $1 in wanted' "$2"
 }
 
 # copy_tables FROM TO UTTERANCES: writes the tables of FROM into TO, cut to the utterances listed.

@@ -3,12 +3,12 @@
 # shellcheck shell=bash disable=SC2154
 dev_speaker() {         # fold
   if [[ -f $dev ]]; then
-    awk -v fold="$1" '$1 == fold { print $2; found = 1 } END { exit !found }' "$dev" && return
+    fold=$1 awk '$1 == ENVIRON["fold"] { print $2; found = 1 } END { exit !found }' "$dev" && return
     echo "$0: $dev has no line for fold $1" >&2
     return 1
   fi
-  awk -v fold="$1" '
-    NR == FNR { if ($2 == fold) test[$1]; next }
+  fold=$1 awk '
+    NR == FNR { if ($2 == ENVIRON["fold"]) test[$1]; next }
     { if ($1 in test) tested[$2]; if (!($2 in seen)) { seen[$2]; speaker[++n] = $2 } }
     END {
       for (i = 1; i <= 2 * n; i++) {

@@ -32,7 +32,8 @@ calibrate() {           # experiment, kind
     serin-make-vocab --type=pieces "$data/text" "$estimates/pieces.txt" 2> "$estimates/pieces.log"
     opts+=(--pieces="$estimates/pieces.txt")
   fi
-  OMP_NUM_THREADS=$processors serin-train "${opts[@]}" $train --estimate="$estimate" --accumulate=1 --epochs=1000 --cache-dir= --select=last \
+  split_words train "$train"
+  OMP_NUM_THREADS=$processors serin-train "${opts[@]}" "${train[@]}" --estimate="$estimate" --accumulate=1 --epochs=1000 --cache-dir= --select=last \
     "$estimates/data" "$estimates/run.$2" > "$estimates/$2.tmp" 2> "$estimates/$2.log" ||
     { tail -n 5 "$estimates/$2.log" >&2; die "experiment $1 cannot be timed, log is in $estimates/$2.log"; }
   rm -rf "$estimates/run.$2"

@@ -9,6 +9,7 @@ use File::Path qw(make_path);
 use POSIX qw(strftime);
 
 our $runner = basename($0);
+my $stopped;        # a signal that came while jobs were being handed over
 
 sub fail { print STDERR "$runner: $_[0]\n"; exit 1 }
 
@@ -18,8 +19,25 @@ sub whole {
     return $value;
 }
 
+# A word as a shell reads it back, whatever its bytes, on one line that a terminal may show.
+sub quoted {
+    my ($word) = @_;
+    return $word if $word =~ m{^[\w/.,:=@%+-]+$};
+    return "\$'" . $word =~ s/([^\x20-\x7e]|['\\])/sprintf '\\x%02x', ord $1/ger . "'"
+        if $word =~ /[\x00-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8-\xae]|\xe2\x81[\xa6-\xa9]/;
+    return "'" . $word =~ s/'/'\\''/gr . "'";
+}
+
+# Kaldi's convention, as far as no name in it can become a command: operators and redirections work, and so do patterns, variables
+# and sums with them (\$[JOB-1]); every other argument, one with spaces say, reaches the command as it is.
+my $sum = qr{[\w\$+*/%-]+};
+my $as_it_is = qr{^(?:
+    [;&|(){}!] | && | \|\| | \|& | &>>? | \d?(?:<|>>?|>\|)(?:&\d)?[\w/.,:=@%+-]* |
+    (?:[\w/.,:=@%+^~*?\[\]-] | [^\x00-\x7f] | \$\w+ | \$\{\w+\} | \$\[$sum\] | \$\(\($sum\)\))+
+)$}x;
+sub word { return $_[0] =~ $as_it_is ? $_[0] : quoted($_[0]) }
+
 # [options] [JOB=1:N] <log> <command …>: a hash of options by name without dashes, and name first last log command.
-# An argument without spaces reaches the shell as it is, one with spaces is quoted.
 sub parse {
     my ($usage, @args) = @_;
     my %j = (name => '', first => 1, last => 1);
@@ -40,7 +58,7 @@ sub parse {
     $j{log} = shift @args;
     fail("the log file $j{log} does not contain $j{name}, so $j{name}=$j{first}:$j{last} would share it")
         if $j{first} < $j{last} && index($j{log}, $j{name}) < 0;
-    $j{command} = join ' ', map { /^\S+$/ ? $_ : /"/ ? "'$_'" : "\"$_\"" } @args;
+    $j{command} = join ' ', map { ($j{quote} // '') eq 'true' ? quoted($_) : word($_) } @args;
     return \%j;
 }
 
@@ -90,40 +108,42 @@ sub write_scripts {
     (my $base = basename($j->{log}, '.log')) =~ s/[^\w.-]/_/g;
     my $path = getcwd() . "/$dir/$base.$$";
     $path = "$dir/$base.$$" if $dir =~ m{^/};
+    $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub { $stopped = $_[0] };     # until wait_for knows what to end
     make_log_directory("$dir/x");
     $j->{script} = $path;
     for my $job ($j->{first} .. $j->{last}) {
         make_log_directory(numbered($j, $j->{log}, $job));
         write_file("$path.$job.sh", job_script($j, $job));
     }
-    write_file("$path.sh", "#!/bin/bash\nexec bash '$path'.\"$task\".sh\n");
+    write_file("$path.sh", "#!/bin/bash\nexec bash " . quoted($path) . ".\"$task\".sh\n");
     return "$path.sh";
 }
 
 sub job_script {
     my ($j, $job) = @_;
-    my ($log, $line) = map { numbered($j, $_, $job) } @{$j}{qw(log command)};
-    my ($dir, $threads) = (getcwd(), $j->{'num-threads'} || 1);
-    (my $shown = $line) =~ s/\n/\n# /g;
+    my $line = numbered($j, $j->{command}, $job);
+    my ($log, $dir, $path, $done) =
+        map { quoted($_) } numbered($j, $j->{log}, $job), getcwd(), $ENV{PATH}, "$j->{script}.$job.done";
+    my $threads = $j->{'num-threads'} || 1;
     my $set = $j->{'num-threads'} ? "export OMP_NUM_THREADS=$threads\n" : '';
     return <<"END";
 #!/bin/bash
-cd '$dir' || exit 1
-export PATH='$ENV{PATH}' LC_ALL=C
-${set}cat > '$log' << 'END_OF_COMMAND'
-# $shown
+cd $dir || exit 1
+export PATH=$path LC_ALL=C
+${set}cat > $log << 'END_OF_COMMAND'
+# $line
 END_OF_COMMAND
-echo "# Running on \$(hostname)" >> '$log'
-echo "# Started at \$(date)" >> '$log'
-echo '#' >> '$log'
+echo "# Running on \$(hostname)" >> $log
+echo "# Started at \$(date)" >> $log
+echo '#' >> $log
 SECONDS=0
 ( set -e -o pipefail
 $line
-) >> '$log' 2>&1 < /dev/null
+) >> $log 2>&1 < /dev/null
 status=\$?
-echo "# Accounting: time=\$SECONDS threads=$threads" >> '$log'
-echo "# Ended (code \$status) at \$(date), elapsed time \$SECONDS seconds" >> '$log'
-echo \$status > '$j->{script}.$job.done.tmp' && mv '$j->{script}.$job.done.tmp' '$j->{script}.$job.done'
+echo "# Accounting: time=\$SECONDS threads=$threads" >> $log
+echo "# Ended (code \$status) at \$(date), elapsed time \$SECONDS seconds" >> $log
+echo \$status > $done.tmp && mv $done.tmp $done
 exit \$status
 END
 }
@@ -167,17 +187,26 @@ sub give_up_on {
     return @jobs;
 }
 
+sub remove_scripts {
+    my ($j) = @_;
+    my ($dir, $base) = (dirname($j->{script}), basename($j->{script}));
+    opendir(my $d, $dir) or return;
+    unlink map { "$dir/$_" } grep { /^\Q$base\E\./ } readdir $d;
+}
+
 # Waits until every job has left its status, then finishes. $alive tells whether the cluster still knows any of them; when it does
 # not, a slow file system has $SERIN_GRACE seconds [60] to show what they left.
 sub wait_for {
     my ($j, $cancel, $alive) = @_;
     my %open = map { $_ => 1 } $j->{first} .. $j->{last};
     my ($pause, $gone, @failed) = (0.1, 0);
-    $SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub {
+    my $stop = sub {
         print STDERR "$runner: stopped by SIG$_[0], and its jobs with it\n";
         $cancel->();
         exit 130;
     };
+    $SIG{INT} = $SIG{TERM} = $SIG{HUP} = $stop;
+    $stop->($stopped) if $stopped;
     while (1) {
         if (opendir(my $d, dirname($j->{script}))) { readdir($d) }     # makes a network's file system look again
         push @failed, take_statuses($j, \%open);
@@ -190,7 +219,7 @@ sub wait_for {
         select(undef, undef, undef, $pause);
         $pause *= 1.3 if $pause < 5;
     }
-    unlink glob("$j->{script}.*") if !@failed;
+    remove_scripts($j) if !@failed;
     finish($j, sort { $a <=> $b } @failed);
 }
 1;

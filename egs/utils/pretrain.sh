@@ -16,8 +16,12 @@ help_message="Usage: utils/pretrain.sh [options] <data-dir> <dir>
 e.g.:  utils/pretrain.sh --conf 'conf/train.conf conf/pretrain.conf' data/train exp/pretrain
 Options: --what speech|words --conf conf/train.conf --clusters 50 --mfcc-opts '$mfcc_opts'
   --labels-per-frame 3 --more-text FILE --without SPEAKER --opts '' --threads N"
+# shellcheck source=egs/utils/one_group.sh
+. utils/one_group.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/words.sh
+. utils/words.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -27,6 +31,9 @@ die() { echo "$0: $1" >&2; exit 1; }
 [[ $what == speech || $what == words ]] || die "--what is speech or words, found \"$what\""
 [[ -z $more_text || -s $more_text ]] || die "$more_text, which --more-text names, is missing or empty"
 model=$([[ $what == speech ]] && echo hubert || echo bert)
+opts_words=() mfcc_words=()
+split_words opts_words "$opts"
+split_words mfcc_words "$mfcc_opts"
 confs=()
 for c in $conf; do
   [[ -r $c ]] || die "cannot read $c, which --conf names"
@@ -35,29 +42,28 @@ done
 mkdir -p "$dir"
 
 # shellcheck disable=SC2086
-recipe="$what $clusters $mfcc_opts $labels_per_frame $without $opts $(cat $conf "$data/wav.scp" "$data/text" $more_text 2> /dev/null | cksum)"
+recipe="$what $clusters $mfcc_opts $labels_per_frame $without $opts $(cat $conf "$data/wav.scp" "$data/text" ${more_text:+"$more_text"} 2> /dev/null | cksum)"
 if [[ -f $dir/$model.done && $(< "$dir/$model.done") == "$recipe" ]]; then exit 0; fi
 if [[ ! -f $dir/$model.begun || $(< "$dir/$model.begun") != "$recipe" ]]; then rm -rf "${dir:?}/$model" "$dir/$model".*; fi
 echo "$recipe" > "$dir/$model.begun"
 
-# shellcheck disable=SC2086
 if [[ $what == speech ]]; then
   if [[ ! -s $dir/hubert.labels ]]; then
     segments=()
     if [[ -f $data/segments ]]; then segments=(--segments="$data/segments"); fi
-    $train_cmd "$dir/log/mfcc.log" serin-features --type=mfcc $mfcc_opts "${segments[@]}" "scp:$data/wav.scp" "ark:$dir/mfcc.ark"
-    $train_cmd --num-threads "$threads" "$dir/log/kmeans.log" serin-kmeans --clusters="$clusters" "ark:$dir/mfcc.ark" "$dir/hubert.npy"
-    $train_cmd "$dir/log/labels.log" serin-kmeans --assign "$dir/hubert.npy" "ark:$dir/mfcc.ark" "$dir/hubert.labels"
+    $train_cmd --quote true "$dir/log/mfcc.log" serin-features --type=mfcc "${mfcc_words[@]}" "${segments[@]}" "scp:$data/wav.scp" "ark:$dir/mfcc.ark"
+    $train_cmd --quote true --num-threads "$threads" "$dir/log/kmeans.log" serin-kmeans --clusters="$clusters" "ark:$dir/mfcc.ark" "$dir/hubert.npy"
+    $train_cmd --quote true "$dir/log/labels.log" serin-kmeans --assign "$dir/hubert.npy" "ark:$dir/mfcc.ark" "$dir/hubert.labels"
     rm "$dir/mfcc.ark"
   fi
-  $train_cmd --num-threads "$threads" "$dir/log/hubert.log" serin-pretrain-hubert "${confs[@]}" \
-    --labels-per-frame="$labels_per_frame" $opts "$data" "$dir/hubert.labels" "$dir/hubert"
+  $train_cmd --quote true --num-threads "$threads" "$dir/log/hubert.log" serin-pretrain-hubert "${confs[@]}" \
+    --labels-per-frame="$labels_per_frame" "${opts_words[@]}" "$data" "$dir/hubert.labels" "$dir/hubert"
 else
-  { awk -v kept="$without" 'NR == FNR { speaker[$1] = $2; next } kept == "" || speaker[$1] != kept { print "corpus-" $0 }' \
+  { kept=$without awk 'NR == FNR { speaker[$1] = $2; next } ENVIRON["kept"] == "" || speaker[$1] != ENVIRON["kept"] { print "corpus-" $0 }' \
       "$data/utt2spk" "$data/text"
     if [[ -n $more_text ]]; then sed 's/^/more-/' "$more_text"; fi; } | sort > "$dir/bert.text"
-  $train_cmd "$dir/log/pieces.log" serin-make-vocab --type=pieces "$dir/bert.text" "$dir/bert.vocab"
-  $train_cmd --num-threads "$threads" "$dir/log/bert.log" serin-pretrain-bert "${confs[@]}" --pieces="$dir/bert.vocab" $opts \
+  $train_cmd --quote true "$dir/log/pieces.log" serin-make-vocab --type=pieces "$dir/bert.text" "$dir/bert.vocab"
+  $train_cmd --quote true --num-threads "$threads" "$dir/log/bert.log" serin-pretrain-bert "${confs[@]}" --pieces="$dir/bert.vocab" "${opts_words[@]}" \
     "$dir/bert.text" "$dir/bert"
 fi
 rm -rf "$dir/$model/checkpoints"

@@ -12,6 +12,7 @@ my $j = jobs::parse(<<'END', @ARGV);
 Usage: queue.pl [options] [JOB=1:N] <log-file> <command> [arguments]
 e.g.:  queue.pl --mem 8G --num-threads 4 JOB=1:4 exp/log/copy.JOB.log serin-copy-audio data/wav.JOB.scp data/out.JOB.scp
 Options:
+  --quote true       every argument reaches the command as it is: for names that come from anywhere
   --max-jobs-run N   copies at once [as many as there are]
   --num-threads N    slots of a copy: -pe smp N, and OMP_NUM_THREADS [1, and unset]
   --mem 8G, --time T -l mem_free=8G,ram_free=8G and -l h_rt=T of qsub

@@ -7,15 +7,16 @@ use warnings;
 use Cwd ();
 use File::Basename qw(basename dirname);
 use IO::Handle;
-use POSIX qw(setpgid);
+use POSIX qw(setpgid sigprocmask SIG_BLOCK SIG_UNBLOCK SIGINT SIGTERM SIGHUP WNOHANG);
 use lib dirname(Cwd::abs_path(__FILE__));
 use jobs;
 
 my $j = jobs::parse(<<'END', @ARGV);
 Usage: run.pl [options] [JOB=1:N] <log-file> <command> [arguments]
 e.g.:  run.pl --max-jobs-run 2 JOB=1:4 exp/log/copy.JOB.log serin-copy-audio data/wav.JOB.scp data/out.JOB.scp
-An argument without spaces reaches the shell as it is ('|' and '>' work), one with spaces is quoted.
+'|', '>', '*' and $NAME in arguments without spaces work as in a shell; all else reaches the command as it is.
 Options:
+  --quote true       every argument reaches the command as it is: for names that come from anywhere
   --max-jobs-run N   copies at once [processors / threads]
   --num-threads N    threads of a copy: sets OMP_NUM_THREADS [unset]
   --follow true      show each line the commands print as it comes, behind the name of its log
@@ -29,21 +30,42 @@ if (!$max_jobs) {
 }
 $ENV{OMP_NUM_THREADS} = $threads if $threads;
 
-my (%running, @failed);     # process -> job
-$SIG{INT} = $SIG{TERM} = $SIG{HUP} = sub {
-    print STDERR "run.pl: stopped by SIG$_[0], and what it runs with it\n";
-    kill 'TERM', map { -$_ } keys %running;
-    exit 130;
-};
+my (%running, @failed);     # process, and group of processes -> job
+my $signals = POSIX::SigSet->new(SIGINT, SIGTERM, SIGHUP);
+$SIG{INT} = $SIG{TERM} = $SIG{HUP} = \&stop;
 for my $job ($j->{first} .. $j->{last}) {
     reap() while keys %running >= $max_jobs;
+    sigprocmask(SIG_BLOCK, $signals);           # or a signal could come before we know whom to tell
     defined(my $pid = fork) or jobs::fail("cannot fork: $!");
-    if (!$pid) { setpgid(0, 0); exit run_job($job) }
+    if (!$pid) {
+        setpgid(0, 0);
+        $SIG{$_} = 'IGNORE' for qw(INT TERM HUP);       # what it runs ends; its last words are logged
+        sigprocmask(SIG_UNBLOCK, $signals);
+        exit run_job($job);
+    }
     setpgid($pid, $pid);
     $running{$pid} = $job;
+    sigprocmask(SIG_UNBLOCK, $signals);
 }
 reap() while %running;
 jobs::finish($j, sort { $a <=> $b } @failed);
+
+# Ends all jobs, which have $SERIN_GRACE seconds [60] to save what they have.
+sub stop {
+    my ($signal) = @_;
+    my $until = time + ($ENV{SERIN_GRACE} // 60);
+
+    $SIG{$_} = 'IGNORE' for qw(INT TERM HUP);
+    print STDERR "run.pl: stopped by SIG$signal, and what it runs with it\n";
+    kill 'TERM', map { -$_ } keys %running;
+    while (%running && time < $until) {
+        while ((my $pid = waitpid(-1, WNOHANG)) > 0) { }
+        kill 0, -$_ or delete $running{$_} for keys %running;
+        select(undef, undef, undef, 0.05) if %running;
+    }
+    kill 'KILL', map { -$_ } keys %running;
+    exit 130;
+}
 
 # Waits until one job has ended.
 sub reap {
@@ -59,16 +81,15 @@ sub run_job {
     my ($path, $line) = map { jobs::numbered($j, $_, $job) } @{$j}{qw(log command)};
     my $started = time;
 
-    $SIG{INT} = $SIG{TERM} = $SIG{HUP} = 'DEFAULT';
     jobs::make_log_directory($path);
     open(my $out, '>', $path) or jobs::fail("cannot write $path: $!");
     $out->autoflush(1);
-    (my $shown = $line) =~ s/\n/\n# /g;
-    print $out "# $shown\n# Started at ", jobs::now(), "\n#\n";
+    print $out "# $line\n# Started at ", jobs::now(), "\n#\n";
 
     pipe(my $from, my $to) or jobs::fail("cannot make a pipe: $!");
     defined(my $pid = fork) or jobs::fail("cannot fork: $!");
     if (!$pid) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
         open(STDIN, '<', '/dev/null');
         open(STDOUT, '>&', $to);
         open(STDERR, '>&', $to);

@@ -22,8 +22,12 @@ e.g.:  utils/run_experiments.sh --folds 1,2 "1 2 13-15 17" data/all exp
 Options: --folds all|1,2 --dev none|next --nj N --seeds "1 2 3" --train-opts "" --decode-opts "" --corpus NAME --has ""
   --conf-dir conf --hubert DIR --bert DIR --estimate SECONDS --clean true|false
   --pretrain none|speech|words|both --more-text FILE'
+# shellcheck source=egs/utils/one_group.sh
+. utils/one_group.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/words.sh
+. utils/words.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -100,9 +104,9 @@ prepare() {
     conf+=" $conf_dir/stage2.conf"
     fold_opts=(--init-exp "$exp/$(name_of "$before")")
   else
-    if [[ -n $hubert && ${options[$n]} != *--input=text* ]]; then train+=" --init-model=$hubert"; fi
+    if [[ -n $hubert && ${options[$n]} != *--input=text* ]]; then train+=" $(quote_words --init-model="$hubert")"; fi
     if [[ $train == *--aec=* ]]; then fold_opts=(--init-aec "$exp/aec")
-    elif $words && [[ -n $bert ]]; then train+=" --init-bert=$bert"; elif $words; then fold_opts=(--pieces true); fi
+    elif $words && [[ -n $bert ]]; then train+=" $(quote_words --init-bert="$bert")"; elif $words; then fold_opts=(--pieces true); fi
   fi
   train+=" $train_opts"
 }
@@ -118,7 +122,7 @@ make_aec() {
   fi
   utils/train_aec.sh --conf "$conf" --aec-conf "$conf_dir/aec.conf" --bert "$bert" --pretrain "$pretrain" --folds "$folds" \
     --dev "$dev" --nj "$nj" --clean "$clean" \
-    --train-opts "--input=speech --lambda-gender=0 --lambda-style=0${hubert:+ --init-model=$hubert} $train_opts" "$data" "$exp/aec"
+    --train-opts "--input=speech --lambda-gender=0 --lambda-style=0${hubert:+ $(quote_words --init-model="$hubert")} $train_opts" "$data" "$exp/aec"
 }
 
 declare -A finished

@@ -23,7 +23,7 @@ if [[ -f $exp/select && $(< "$exp/select") == test ]]; then corpus+="${corpus:+,
 mkdir -p "$exp/decode"
 rm -f "$exp"/scores.json "$exp"/score_*.txt
 keys=
-decoded=("${folds[@]/#/$exp/}")
+decoded=("${folds[@]/#/"$exp/"}")
 for f in text text_aec utt2emo utt2gender utt2style; do
   [[ -f ${decoded[0]}/decode/$f ]] || continue
   sort -m "${decoded[@]/%//decode/$f}" > "$exp/decode/$f"

@@ -12,6 +12,7 @@ my $j = jobs::parse(<<'END', @ARGV);
 Usage: slurm.pl [options] [JOB=1:N] <log-file> <command> [arguments]
 e.g.:  slurm.pl --mem 8G --num-threads 4 JOB=1:4 exp/log/copy.JOB.log serin-copy-audio data/wav.JOB.scp data/out.JOB.scp
 Options:
+  --quote true       every argument reaches the command as it is: for names that come from anywhere
   --max-jobs-run N   copies at once [as many as there are]
   --num-threads N    processors of a copy: --cpus-per-task, and OMP_NUM_THREADS [1, and unset]
   --mem 8G, --time T sbatch's

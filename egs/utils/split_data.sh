@@ -29,7 +29,7 @@ rm -rf "$dir"
 mkdir "$dir"
 
 # A speaker goes where the middle of its utterances lies, and no part stays empty.
-awk -v f="$field" -v n="$n" -v dir="$dir" '
+dir=$dir awk -v f="$field" -v n="$n" '
     NR == FNR { total++; of[$f]++; if (of[$f] == 1) { unit[++units] = $f } next }
     FNR == 1 {
         for (u = 1; u <= units; u++) {
@@ -41,7 +41,7 @@ awk -v f="$field" -v n="$n" -v dir="$dir" '
             before += of[unit[u]]
         }
     }
-    { print $1 > (dir "/keys." part[$f]) }' "$data/utt2spk" "$data/utt2spk"
+    { print $1 > (ENVIRON["dir"] "/keys." part[$f]) }' "$data/utt2spk" "$data/utt2spk"
 for ((p = 1; p <= n; p++)); do
   copy_tables "$data" "$dir/$p" "$dir/keys.$p"
   rm "$dir/keys.$p"

@@ -41,7 +41,7 @@ spread() { awk -v n="$1" '{ line[NR] = $0 } END { for (i = 1; i <= NR; i++) if (
 if [[ -n $utt_list ]]; then
   filter_by "$utt_list" "$from/utt2spk"
 elif [[ -n $spk_list ]]; then
-  awk -v list="$spk_list" 'BEGIN { while ((getline line < list) > 0) { split(line, f, " "); wanted[f[1]] } } $2 in wanted' "$from/utt2spk"
+  list=$spk_list awk 'BEGIN { while ((getline line < ENVIRON["list"]) > 0) { split(line, f, " "); wanted[f[1]] } } $2 in wanted' "$from/utt2spk"
 elif [[ $per_spk == true ]]; then
   awk -v n="$n" '{ of[$2]++ } NR == FNR { next }
     { i = ++seen[$2]; m = of[$2] / 2; if (m <= n || int(i * n / m) > int((i - 1) * n / m)) print }' "$from/utt2spk" "$from/utt2spk"

@@ -18,6 +18,8 @@ help_message="Usage: utils/train_aec.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/train_aec.sh --folds 1,2 data/all exp/aec
 Options: --conf conf/train.conf --aec-conf conf/aec.conf --bert DIR --folds all|1,2 --dev none --parts 2 --train-opts ''
   --pretrain none|speech|words|both --decode-opts '' --nj N --clean true|false"
+# shellcheck source=egs/utils/one_group.sh
+. utils/one_group.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -29,7 +31,7 @@ data=$1 exp=$2
 utils/aec_hypotheses.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --parts "$parts" --pretrain "$pretrain" \
   --clean "$clean" --train-opts "$train_opts" --decode-opts "$decode_opts" "$data" "$exp"
 
-while read -r f; do
+while IFS= read -r f; do
   dir=$exp/$f
   begin=(--pieces="$dir/pieces.txt")
   if [[ -n $bert ]]; then begin=(--init-bert="$bert")
@@ -38,11 +40,12 @@ while read -r f; do
   if [[ -f $dir/done && $(< "$dir/done") == "$recipe" ]]; then continue; fi
   rm -rf "$dir/done" "$dir/model"
   if [[ ${begin[0]} == --pieces=* ]]; then
-    $train_cmd "$exp/log/pieces.$f.log" serin-make-vocab --type=pieces "$dir/text" "$dir/pieces.txt"
+    $train_cmd --quote true "$exp/log/pieces.$f.log" serin-make-vocab --type=pieces "$dir/text" "$dir/pieces.txt"
   fi
-  $train_cmd --num-threads "$(nproc)" "$exp/log/train.$f.log" \
+  $train_cmd --quote true --num-threads "$(nproc)" "$exp/log/train.$f.log" \
     serin-train-aec --config="$aec_conf" "${begin[@]}" "$dir/text" "$dir/hypotheses" "$dir/model"
-  sed -n "s/.*: the model of the fewest word errors/$f: word errors of its development share/p" "$exp/log/train.$f.log"
+  sed -n "s/.*: the model of the fewest word errors/word errors of its development share/p" "$exp/log/train.$f.log" |
+    while IFS= read -r line; do echo "$f: $line"; done
   echo "$recipe" > "$dir/done"
   if $clean; then rm -rf "$dir/model/checkpoints"; fi
 done < "$exp/folds"

@@ -24,10 +24,16 @@ e.g.:  utils/train_folds.sh --folds 1,2 data/all exp/joint
 Options: --conf conf/train.conf --folds all|1,2 --dev none|next|FOLD|FILE --train-opts '' --decode-opts '' --nj N
   --threads N --init-exp exp/stage1 --init-aec exp/aec --pieces true|false --pretrain none|speech|words|both --more-text FILE
   --only-pretrain true|false --clean true|false"
+# shellcheck source=egs/utils/one_group.sh
+. utils/one_group.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 # shellcheck source=egs/utils/dev_speaker.sh
 . utils/dev_speaker.sh
+# shellcheck source=egs/utils/folds.sh
+. utils/folds.sh
+# shellcheck source=egs/utils/words.sh
+. utils/words.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -36,31 +42,19 @@ data=$1 exp=$2
 die() { echo "$0: $1" >&2; exit 1; }
 [[ -s $data/utt2fold ]] || die "$data/utt2fold is missing or empty"
 for f in $conf; do [[ -r $f ]] || die "cannot read $f, which --conf names"; done
-mapfile -t all < <(awk '{ print $2 }' "$data/utt2fold" | sort -u)
-[[ $dev == none || $dev == next || -f $dev || " ${all[*]} " == *" $dev "* ]] ||
+choose_folds "$data" "$folds"
+train_words=() decode_words=()
+split_words train_words "$train_opts"
+split_words decode_words "$decode_opts"
+[[ $dev == none || $dev == next || -f $dev ]] || is_fold "$dev" ||
   die "--dev is none, next, a file or a fold of $data/utt2fold (${all[*]}), found \"$dev\""
 [[ $pretrain =~ ^(none|speech|words|both)$ ]] || die "--pretrain is none, speech, words or both, found \"$pretrain\""
-chosen=()
-if [[ $folds == all ]]; then
-  chosen=("${all[@]}")
-else
-  for f in ${folds//,/ }; do
-    if [[ " ${all[*]} " == *" $f "* ]]; then
-      chosen+=("$f")
-    elif [[ $f =~ ^[1-9][0-9]{0,3}$ ]] && ((f <= ${#all[@]})); then
-      chosen+=("${all[f - 1]}")
-    else
-      die "no fold \"$f\" in $data/utt2fold, which has: ${all[*]}"
-    fi
-  done
-  [[ ${#chosen[@]} -gt 0 ]] || die "--folds names no fold"
-fi
 mkdir -p "$exp"
 # Published figures are often of the best epoch on the test data; score_folds.sh says so wherever it prints such, and
 # where the first stage was chosen so.
 # shellcheck disable=SC2086
-select=$(cat $conf <(tr ' ' '\n' <<< "$train_opts") | sed -n 's/^[[:blank:]]*\(--\)\{0,1\}select=\([a-z]*\).*/\2/p' | tail -n 1)
-[[ $select != test || $dev == none || " ${all[*]} " == *" $dev "* ]] || die "--select=test chooses the epoch on the test data: leave out --dev $dev"
+select=$(cat $conf <(printf '%s\n' "${train_words[@]}") | sed -n 's/^[[:blank:]]*\(--\)\{0,1\}select=\([a-z]*\).*/\2/p' | tail -n 1)
+[[ $select != test || $dev == none ]] || is_fold "$dev" || die "--select=test chooses the epoch on the test data: leave out --dev $dev"
 before=
 if [[ -n $init_exp && -f $init_exp/select ]]; then before=$(< "$init_exp/select"); fi
 if [[ $before == test ]]; then echo test; else echo "${select:-last}"; fi > "$exp/select"
@@ -77,8 +71,8 @@ printf '%s\n' "${chosen[@]}" > "$exp/folds"
 recipe_of() {           # fold commands
   local data=$data/folds/$1
   printf '%s\n' "$2"
-  # shellcheck disable=SC2046,SC2086
-  [[ $pretrain == none ]] || cat $(pretrain_conf speech) $(pretrain_conf words) $more_text /dev/null | cksum
+  # shellcheck disable=SC2046
+  [[ $pretrain == none ]] || cat $(pretrain_conf speech) $(pretrain_conf words) ${more_text:+"$more_text"} /dev/null | cksum
   # shellcheck disable=SC2086
   { cat $conf "$data"/{train,dev,test}/{wav.scp,text,segments,utt2*} ${init_exp:+"$init_exp/$1/done"} \
       ${init_aec:+"$init_aec/$1/done"} 2> /dev/null || true; } | cksum
@@ -91,7 +85,7 @@ pretrain_fold() {       # fold options
   local data=$data/folds/$1 kept
   kept=$(grep -o -e '--dev-speakers=[^ ]*' <<< "$2" || true)
   if [[ $2 == *"=$data/pretrain/hubert"* ]]; then
-    utils/pretrain.sh --conf "${conf%% *} $(pretrain_conf speech)" --opts "$kept" --threads "$threads" "$data/train" "$data/pretrain"
+    utils/pretrain.sh --conf "${conf%% *} $(pretrain_conf speech)" --opts "$(quote_words ${kept:+"$kept"})" --threads "$threads" "$data/train" "$data/pretrain"
   fi
   if [[ $2 == *"=$data/pretrain/bert"* ]]; then
     utils/pretrain.sh --what words --conf "$conf $(pretrain_conf words)" --more-text "$more_text" --without "${kept#*=}" \
@@ -102,8 +96,8 @@ pretrain_fold() {       # fold options
 run_fold() {            # fold
   local f=$1 part c opts=() train decode recipe
   for part in train dev test; do
-    awk -v fold="$f" -v part=$part -v dev="$dev" '
-      part == ($2 == fold ? "test" : $2 == dev ? "dev" : "train") { print $1 }' "$data/utt2fold" > "$exp/$f.$part"
+    fold=$f part=$part dev=$dev awk '
+      ENVIRON["part"] == ($2 == ENVIRON["fold"] ? "test" : $2 == ENVIRON["dev"] ? "dev" : "train") { print $1 }' "$data/utt2fold" > "$exp/$f.$part"
     if [[ -s $exp/$f.$part ]]; then
       utils/subset_data_dir.sh --utt-list "$exp/$f.$part" "$data" "$data/folds/$f/$part" > /dev/null
     else
@@ -122,10 +116,8 @@ run_fold() {            # fold
   fi
   if $pieces && [[ $pretrain == @(words|both) ]]; then opts+=(--init-bert="$data/folds/$f/pretrain/bert")
   elif $pieces; then opts+=(--pieces="$data/folds/$f/pieces.txt"); fi
-  # shellcheck disable=SC2206
-  train=(serin-train "${opts[@]}" $train_opts "$data/folds/$f/train" "$exp/$f")
-  # shellcheck disable=SC2206
-  decode=(serin-decode $decode_opts "$exp/$f" "$data/folds/$f/test" "$exp/$f/decode")
+  train=(serin-train "${opts[@]}" "${train_words[@]}" "$data/folds/$f/train" "$exp/$f")
+  decode=(serin-decode "${decode_words[@]}" "$exp/$f" "$data/folds/$f/test" "$exp/$f/decode")
   if $only_pretrain; then
     pretrain_fold "$f" "${opts[*]}"
     return
@@ -135,11 +127,11 @@ run_fold() {            # fold
   rm -f "$exp/$f/done"
   pretrain_fold "$f" "${opts[*]}"
   if [[ " ${opts[*]} " == *" --pieces="* ]]; then
-    $decode_cmd "$exp/log/pieces.$f.log" \
+    $decode_cmd --quote true "$exp/log/pieces.$f.log" \
       serin-make-vocab --type=pieces "$data/folds/$f/train/text" "$data/folds/$f/pieces.txt"
   fi
-  $train_cmd --num-threads "$threads" "$exp/log/train.$f.log" "${train[@]}"
-  $decode_cmd --num-threads "$threads" "$exp/log/decode.$f.log" "${decode[@]}"
+  $train_cmd --quote true --num-threads "$threads" "$exp/log/train.$f.log" "${train[@]}"
+  $decode_cmd --quote true --num-threads "$threads" "$exp/log/decode.$f.log" "${decode[@]}"
   echo "$recipe" > "$exp/$f/done"
   if $clean; then rm -rf "$exp/$f/checkpoints" "$exp/$f/warm"; fi
 }

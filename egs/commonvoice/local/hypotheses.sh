@@ -9,7 +9,7 @@ if [[ -s $part/hypotheses ]]; then echo "$part is done"; exit 0; fi
 
 # Faults are lines "<dir>/wav.scp:<line>: <reason>".
 : > "$part/problems"
-if ! serin-validate-data --need=wav.scp "$part" > "$part/faults" 2>&1; then
+if ! serin-validate-data --no-pipes --need=wav.scp "$part" > "$part/faults" 2>&1; then
   grep -E '/wav\.scp:[0-9]+: ' "$part/faults" > "$part/sounds" || { cat "$part/faults"; exit 1; }
   if grep -vE '/wav\.scp:[0-9]+: |^(utterances|sounds|text|utt2[a-z]+|LOG|ERROR|serin-)' "$part/faults" | grep -qE ':[0-9]+: '; then
     cat "$part/faults"

@@ -20,7 +20,7 @@ data=$2
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-find "$corpus" -name '[01][0-9][ab][01][0-9][WLEAFTN]*.wav' | awk -F / '{ print $NF "\t" $0 }' | sort |
+utils/find_files.sh "$corpus" -name '[01][0-9][ab][01][0-9][WLEAFTN]*.wav' | awk -F / '{ print $NF "\t" $0 }' | sort |
   awk -F '\t' -v dir="$tmp" -v classes="$classes" '
     BEGIN {
         split("W ang F hap N neu T sad" (classes == 7 ? " L bor E dis A fea" : ""), e, " ")

@@ -18,7 +18,7 @@ data=$2
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 
-find "$corpus/recordings" -name '[0-9]_*_*.wav' | awk -F / -v dir="$tmp" '
+utils/find_files.sh "$corpus/recordings" -name '[0-9]_*_*.wav' | awk -F / -v dir="$tmp" '
     BEGIN { split("ZERO ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT NINE", word, " ") }
     {
         split(substr($NF, 1, length($NF) - 4), name, "_")

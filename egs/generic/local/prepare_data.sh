@@ -3,8 +3,9 @@
 # original is only read.
 folds=5                 # made of speakers, as even as they allow; a utt2fold that is there wins
 text_norm=upper,nfc,tags,punctuation,collapse       # as serin-normalize has it; none: as it is
+pipes=false             # true: commands in wav.scp are run; false: they are refused
 base=                   # folder that files of wav.scp are named from, where they do not begin with /
-help_message="Usage: local/prepare_data.sh [--base DIR] [--folds K] [--text-norm upper,…] <data-dir> <new-dir>"
+help_message="Usage: local/prepare_data.sh [--base DIR] [--folds K] [--pipes true|false] [--text-norm upper,…] <data-dir> <new-dir>"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 set -euo pipefail
@@ -25,8 +26,8 @@ for f in wav.scp segments text utt2spk utt2emo utt2gender utt2style utt2fold utt
   [[ ! -f $from/$f ]] || cp "$from/$f" "$data.new"
 done
 # Files are named from where the user stands.
-awk -v base="$base/" '$NF != "|" && match($0, /[ \t]+/) && substr($0, RSTART + RLENGTH, 1) != "/" {
-    $0 = $1 " " base substr($0, RSTART + RLENGTH) } { print }' "$from/wav.scp" > "$data.new/wav.scp"
+base=$base/ awk '$NF != "|" && match($0, /[ \t]+/) && substr($0, RSTART + RLENGTH, 1) != "/" {
+    $0 = $1 " " ENVIRON["base"] substr($0, RSTART + RLENGTH) } { print }' "$from/wav.scp" > "$data.new/wav.scp"
 if [[ ! -f $data.new/utt2spk ]]; then
   echo "$0: $from has no utt2spk: each utterance counts as a speaker of its own, so that folds may share voices" >&2
   awk '{ print $1, $1 }' "$data.new/utt2emo" > "$data.new/utt2spk"
@@ -52,7 +53,7 @@ fi
 shared=$(awk 'NR == FNR { speaker[$1] = $2; next } { f[speaker[$1]] = f[speaker[$1]] == "" || f[speaker[$1]] == $2 ? $2 : "more" }
     END { for (s in f) if (f[s] == "more") printf " %s", s }' "$data.new/utt2spk" "$data.new/utt2fold")
 [[ -z $shared ]] || echo "$0: speakers in more than one fold, whose scores will be too good:$shared" >&2
-utils/validate_data_dir.sh --no-text $no_text "$data.new" ||
+utils/validate_data_dir.sh --pipes "$pipes" --no-text $no_text "$data.new" ||
   die "$from has the faults above; utils/fix_data_dir.sh sorts tables and drops what is not in every one"
 awk '{ n[$2]++ } END { for (e in n) print "emotion", e, n[e] }' "$data.new/utt2emo" | sort > "$data.new/counts"
 rm -rf "$data"

@@ -57,7 +57,7 @@ awk -v id="$id" '
         print $1 "\t" text
     }' "${files[@]}" < /dev/null > "$tmp/text"
 
-find "$corpus"/Session[1-5]/sentences/wav -name 'Ses*.wav' | sort |
+utils/find_files.sh "$corpus"/Session[1-5]/sentences/wav -name 'Ses*.wav' |
   awk '{ name = $0; sub(/.*\//, "", name); sub(/\.wav$/, "", name); print name "\t" $0 }' > "$tmp/wav"
 
 for table in labels text wav; do

@@ -18,15 +18,15 @@ total=$(wc -l < "$data/sources")
 nj=${nj:-$(nproc)}
 if ((nj > total)); then nj=$total; fi
 mkdir -p "$data/extract"
-awk -v nj="$nj" -v dir="$data/extract" '{ print > (dir "/list." (NR - 1) % nj + 1) }' "$data/sources"
+dir=$data/extract awk -v nj="$nj" '{ print > (ENVIRON["dir"] "/list." (NR - 1) % nj + 1) }' "$data/sources"
 echo "$0: $total clips, $nj jobs"
-if ! $cmd --num-threads 1 --max-jobs-run "$nj" JOB=1:"$nj" "$data/extract/extract.JOB.log" \
+if ! $cmd --quote true --num-threads 1 --max-jobs-run "$nj" JOB=1:"$nj" "$data/extract/extract.JOB.log" \
     local/extract_audio.sh "$data/extract/list.JOB" "$sounds"; then
   grep -h '^BAD' "$data"/extract/extract.*.log | cut -d ' ' -f 2- | head -n 10 >&2
   die "$(cat "$data"/extract/extract.*.log | grep -c '^BAD') clips were not extracted (above: the first): copy them again, or list them in conf/known_bad.txt with \"drop\""
 fi
 folder=$(cd "$sounds" && pwd)
-awk -F '\t' -v dir="$folder" '{ print $1, dir "/" $1 ".wav" }' "$data/sources" | sort > "$data/wav.scp"
+folder=$folder awk -F '\t' '{ print $1, ENVIRON["folder"] "/" $1 ".wav" }' "$data/sources" | sort > "$data/wav.scp"
 # 44 bytes of header, or 78 with ffmpeg's note, then two for each sample; the table is for predictions, exact to 2 ms.
 find "$folder" -name '*.wav' ! -name '.*' -printf '%f\t%s\n' | awk -F '\t' '{ sub(/\.wav$/, "", $1); printf "%s %.3f\n", $1, ($2 - 44) / 32000 }' |
   sort > "$data/utt2dur.all"

@@ -36,7 +36,7 @@ utils/utt2spk_to_spk2utt.pl "$tmp/utt2spk" > "$tmp/spk2utt"
 if grep -q '_clips ' "$parts"; then
   touch "$tmp/problems"
   for split in train dev test; do
-    find "$(part ${split}_clips)" -name '*.mp4' ! -name '._*' | awk -v part="$split" '
+    utils/find_files.sh "$(part ${split}_clips)" -name '*.mp4' ! -name '._*' | awk -v part="$split" '
         { name = $0; sub(/.*\//, "", name); sub(/\.mp4$/, "", name); print part " " name "\t" $0 }'
   done > "$tmp/files"
   awk -F '\t' -v dir="$tmp" '
