@@ -1,11 +1,9 @@
 #include "base/file.h"
 
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/temporary.h"
 
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
 
@@ -24,7 +23,7 @@ base_status base_map_open(base_map *m, const char *path, base_error *e)
     struct stat s;
 
     *m = (base_map){ NULL, 0 };
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);     /* O_NONBLOCK: a FIFO is refused, not waited for */
+    int fd = BASE_RETRY(open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));     /* O_NONBLOCK: a FIFO is refused, not waited for */
     if (fd < 0)
         return base_fail_errno(e, "%s", path);
     if (fstat(fd, &s))
@@ -57,9 +56,7 @@ static base_status read_all(int fd, const char *name, size_t limit, size_t guess
     char *buffer = malloc(room + 1);
 
     while (buffer) {
-        ssize_t got = read(fd, buffer + n, room + 1 - n);
-        if (got < 0 && errno == EINTR)
-            continue;
+        ssize_t got = BASE_RETRY(read(fd, buffer + n, room + 1 - n));
         if (got < 0) {
             free(buffer);
             return base_fail_errno(e, "%s", name);
@@ -91,7 +88,7 @@ base_status base_read_file(const char *path, size_t limit, char **text, size_t *
     struct stat s;
     bool standard = strcmp(path, "-") == 0;
     const char *name = standard ? "standard input" : path;
-    int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd = standard ? STDIN_FILENO : BASE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
 
     *text = NULL;
     *size = 0;
@@ -109,41 +106,97 @@ base_status base_read_file(const char *path, size_t limit, char **text, size_t *
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
 
-static char *format_path(const char *path, int attempt)
-{
-    char *tmp;
-    int n = attempt ? asprintf(&tmp, "%s.tmp.%ld.%d", path, (long)getpid(), attempt)
-                    : asprintf(&tmp, "%s.tmp.%ld", path, (long)getpid());
-
-    return n < 0 ? NULL : tmp;
-}
-
 static base_status no_memory(base_error *e, const char *path)
 {
     return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
 }
 
-/* Creates the temporary file beside o->path. Another of the same name can only be the leaving of an earlier process, or
- * a second writer of this one: both are left alone. */
-static base_status open_temporary(base_out *o, base_error *e)
+static ssize_t stream_read(void *cookie, char *to, size_t n)
 {
-    int fd = -1;
+    return BASE_RETRY(read((int)(intptr_t)cookie, to, n));
+}
 
-    for (int attempt = 0; fd < 0 && attempt < 100; attempt++) {
-        free(o->tmp);
-        o->tmp = format_path(o->path, attempt);
+/* What is missing tells stdio of an error; errno stays. */
+static ssize_t stream_write(void *cookie, const char *from, size_t n)
+{
+    size_t done = 0;
+
+    while (done < n) {
+        ssize_t part = BASE_RETRY(write((int)(intptr_t)cookie, from + done, n - done));
+        if (part <= 0)
+            break;
+        done += (size_t)part;
+    }
+    return (ssize_t)done;
+}
+
+static int stream_seek(void *cookie, off64_t *at, int whence)
+{
+    off_t found = lseek((int)(intptr_t)cookie, *at, whence);
+
+    *at = found;
+    return found < 0 ? -1 : 0;
+}
+
+static int stream_close(void *cookie)
+{
+    int fd = (int)(intptr_t)cookie;
+
+    return fd <= STDERR_FILENO || !close(fd) || errno == EINTR ? 0 : -1;     /* Linux has closed it when it says EINTR */
+}
+
+FILE *base_stream(int fd, const char *mode)
+{
+    return fopencookie((void *)(intptr_t)fd, mode, (cookie_io_functions_t){ stream_read, stream_write, stream_seek, stream_close });
+}
+
+/* What path leads to, be it there or not; NULL with errno. */
+static char *follow(const char *path)
+{
+    char *at = strdup(path);
+    struct stat s;
+
+    for (int links = 0; at && !lstat(at, &s) && S_ISLNK(s.st_mode); links++) {
+        char to[PATH_MAX], *next = NULL, *slash = strrchr(at, '/');
+        ssize_t n = links < 40 ? readlink(at, to, sizeof to - 1) : (errno = ELOOP, -1);
+        int kept = errno;
+        if (n >= 0 && asprintf(&next, "%.*s%.*s", slash && *to != '/' ? (int)(slash + 1 - at) : 0, at, (int)n, to) < 0)
+            next = NULL, kept = ENOMEM;
+        free(at);
+        at = next;
+        errno = kept;
+    }
+    return at;
+}
+
+/* Creates the temporary file beside o->path, with the permissions of *old. Another of the same name can only be the leaving
+ * of an earlier process, or a second writer of this one: both are left alone. */
+static base_status open_temporary(base_out *o, const struct stat *old, base_error *e)
+{
+    o->fd = -1;
+    for (int attempt = 0; o->fd < 0 && attempt < 100; attempt++) {
+        base_temporary_forget(o->tmp);
+        o->tmp = base_temporary_name(o->path, attempt);
         if (!o->tmp)
             return no_memory(e, o->path);
-        fd = open(o->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd < 0 && errno != EEXIST)
+        o->fd = BASE_RETRY(open(o->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, old ? 0600 : 0666));
+        if (o->fd >= 0 && !base_temporary_hold(o->fd)) {
+            close(o->fd);
+            o->fd = -1;
+        } else if (o->fd < 0 && errno != EEXIST)
             break;
     }
-    if (fd < 0)
+    if (o->fd < 0)
         return base_fail_errno(e, "%s: cannot create", o->tmp);
-    o->f = fdopen(fd, "wb");
+    /* A file system that knows no owners or permissions has none to hand on. */
+    if (old && fchown(o->fd, old->st_uid, old->st_gid))
+        errno = 0;
+    if (old && fchmod(o->fd, old->st_mode & 0777))
+        errno = 0;
+    o->f = base_stream(o->fd, "wb");
     if (o->f)
         return BASE_OK;
-    close(fd);
+    close(o->fd);
     unlink(o->tmp);
     return no_memory(e, o->path);
 }
@@ -151,118 +204,129 @@ static base_status open_temporary(base_out *o, base_error *e)
 base_status base_out_open(base_out *o, const char *path, base_error *e)
 {
     struct stat s;
+    bool standard = strcmp(path, "-") == 0, exists = !standard && stat(path, &s) == 0;
+    bool special = exists && !S_ISREG(s.st_mode);       /* a device or FIFO: nothing to rename over */
     base_status status = BASE_OK;
 
-    *o = (base_out){ NULL, NULL, NULL };
-    bool standard = strcmp(path, "-") == 0, exists = !standard && stat(path, &s) == 0;
-    /* Through a symbolic link the file it names is replaced, not the link. */
-    o->path = exists && S_ISREG(s.st_mode) ? realpath(path, NULL) : strdup(path);
+    *o = (base_out){ .path = standard || special ? strdup(path) : follow(path) };
     if (!o->path)
         return base_fail_errno(e, "%s", path);
-    if (standard)
-        o->f = stdout;
-    else if (exists && !S_ISREG(s.st_mode)) {       /* a device or FIFO: nothing to rename over */
-        o->f = fopen(path, "wbe");
-        if (!o->f)
+    if (standard || special) {
+        if (standard)
+            fflush(stdout);     /* what was printed comes before */
+        o->fd = standard ? STDOUT_FILENO : BASE_RETRY(open(path, O_WRONLY | O_TRUNC | O_CLOEXEC));
+        o->f = o->fd < 0 ? NULL : base_stream(o->fd, "wb");
+        if (!o->f) {
             status = base_fail_errno(e, "%s: cannot write", path);
-    } else
-        status = open_temporary(o, e);
+            if (special && o->fd >= 0)
+                close(o->fd);
+        }
+    } else {
+        base_temporary_sweep_once(o->path);
+        status = open_temporary(o, exists ? &s : NULL, e);
+    }
     if (status) {
         free(o->path);
-        free(o->tmp);
-        *o = (base_out){ NULL, NULL, NULL };
+        base_temporary_forget(o->tmp);
+        *o = (base_out){ 0 };
     }
     return status;
 }
 
-/* Makes a rename in path's directory durable. File systems that cannot sync a directory are not an error. */
-static void sync_directory(const char *path)
+/* Makes a name in path's directory durable. File systems that cannot sync a directory, and directories that one may write
+ * but not read, are no error. */
+static base_status sync_directory(const char *path, base_error *e)
 {
     const char *slash = strrchr(path, '/');
     char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    int fd = directory ? open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    base_status status = BASE_OK;
 
-    if (fd >= 0) {
-        fsync(fd);
+    if (!directory)
+        return no_memory(e, path);
+    int fd = BASE_RETRY(open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (fd < 0 ? errno != EACCES : BASE_RETRY(fsync(fd)) && errno != EINVAL && errno != ENOTSUP)
+        status = base_fail_errno(e, "%s: written, but its directory cannot be synced", path);
+    if (fd >= 0)
         close(fd);
-    }
     free(directory);
+    return status;
 }
 
 /* Flushes, syncs and closes o->f. The errno of a write that failed before is gone: that one has no text. */
 static base_status finish(base_out *o, base_error *e)
 {
     FILE *f = o->f;
-    bool standard = f == stdout;
-    const char *name = standard ? "standard output" : o->path;
+    const char *name = strcmp(o->path, "-") ? o->path : "standard output";
     base_status status = BASE_OK;
 
     o->f = NULL;
     if (ferror(f))
         status = base_fail(e, BASE_IO, "%s: cannot write: the system refused a part (is the disk full?)", name);
-    else if (fflush(f) || (o->tmp && fsync(fileno(f))))
+    else if (fflush(f) || (o->tmp && BASE_RETRY(fsync(o->fd))))
         status = base_fail_errno(e, "%s: cannot write", name);
-    if (!standard && fclose(f) && !status)
+    if (fclose(f) && !status)
         status = base_fail_errno(e, "%s: cannot write", name);
     return status;
+}
+
+static base_status put_in_place(base_out *o, base_error *e)
+{
+    if (!o->tmp)
+        return BASE_OK;
+    if (rename(o->tmp, o->path))
+        return base_fail_errno(e, "%s: cannot rename to %s", o->tmp, o->path);
+    base_temporary_forget(o->tmp);
+    o->tmp = NULL;
+    return sync_directory(o->path, e);
 }
 
 base_status base_out_commit(base_out *o, base_error *e)
 {
     base_status status = finish(o, e);
 
-    if (!status && o->tmp) {
-        if (rename(o->tmp, o->path))
-            status = base_fail_errno(e, "%s: cannot rename to %s", o->tmp, o->path);
-        else {
-            sync_directory(o->path);
-            free(o->tmp);
-            o->tmp = NULL;
-        }
-    }
+    if (!status)
+        status = put_in_place(o, e);
     base_out_abandon(o);
+    return status;
+}
+
+base_status base_out_commit_indexed(base_out *data, base_out *index, base_error *e)
+{
+    char *old = NULL;       /* the index there was, in case data cannot be put in its place */
+    base_status status = finish(data, e);
+
+    if (!status)
+        status = finish(index, e);
+    if (!status && index->tmp && !(old = base_temporary_name(index->path, 100)))
+        status = no_memory(e, index->path);
+    if (!status && old && rename(index->path, old)) {
+        if (errno != ENOENT)
+            status = base_fail_errno(e, "%s: cannot rename to %s", index->path, old);
+    } else if (!status && old)
+        status = sync_directory(index->path, e);
+    if (!status)
+        status = put_in_place(data, e);
+    if (data->tmp && old)       /* it was not */
+        rename(old, index->path);
+    if (!status)
+        status = put_in_place(index, e);
+    if (old)
+        unlink(old);
+    base_temporary_forget(old);
+    base_out_abandon(data);
+    base_out_abandon(index);
     return status;
 }
 
 void base_out_abandon(base_out *o)
 {
-    if (o->f && o->f != stdout)
+    if (o->f)
         fclose(o->f);
     if (o->tmp)
         unlink(o->tmp);
-    free(o->tmp);
+    base_temporary_forget(o->tmp);
     free(o->path);
-    *o = (base_out){ NULL, NULL, NULL };
-}
-
-/* True for "<name>.tmp.<pid>" and "<name>.tmp.<pid>.<n>" unless another process of that number lives. */
-static bool is_leftover(const char *entry, const char *name)
-{
-    size_t n = strlen(name);
-    char *end;
-
-    if (strncmp(entry, name, n) || strncmp(entry + n, ".tmp.", 5) || entry[n + 5] < '1' || entry[n + 5] > '9')
-        return false;
-    errno = 0;
-    long pid = strtol(entry + n + 5, &end, 10);
-    if (errno || pid > INT_MAX || (*end != '\0' && *end != '.'))
-        return false;
-    return pid == getpid() || (kill((pid_t)pid, 0) && errno == ESRCH);
-}
-
-void base_out_sweep(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char *directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-    DIR *d = directory ? opendir(directory) : NULL;
-
-    if (d)
-        for (struct dirent *entry; (entry = readdir(d));)
-            if (is_leftover(entry->d_name, slash ? slash + 1 : path))
-                unlinkat(dirfd(d), entry->d_name, 0);
-    if (d)
-        closedir(d);
-    free(directory);
+    *o = (base_out){ 0 };
 }
 
 /* ---- directories and paths --------------------------------------------------------------------------------------- */
@@ -278,8 +342,9 @@ base_status base_make_dirs(const char *path, base_error *e)
         slash = strchr(slash + 1, '/');
         if (slash)
             *slash = '\0';
-        if (mkdir(p, 0777) && errno != EEXIST) {
-            base_status status = base_fail_errno(e, "%s: cannot make the directory", p);
+        base_status status = !mkdir(p, 0777) ? sync_directory(p, e)
+            : errno == EEXIST ? BASE_OK : base_fail_errno(e, "%s: cannot make the directory", p);
+        if (status) {
             free(p);
             return status;
         }
@@ -308,7 +373,7 @@ char *base_path_join(const char *directory, const char *name)
 base_status base_lock(const char *path, int *handle, base_error *e)
 {
     char text[32] = "";
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    int fd = BASE_RETRY(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666));
 
     *handle = -1;
     if (fd < 0)
@@ -325,7 +390,7 @@ base_status base_lock(const char *path, int *handle, base_error *e)
         return status;
     }
     int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    if (ftruncate(fd, 0) || pwrite(fd, text, (size_t)n, 0) != n) {
+    if (ftruncate(fd, 0) || BASE_RETRY(pwrite(fd, text, (size_t)n, 0)) != n) {
         base_status status = base_fail_errno(e, "%s: cannot write", path);
         close(fd);
         return status;
@@ -345,13 +410,12 @@ static bool same_file(int fd, const char *path)
 base_status base_lock_wait(const char *path, int *handle, base_error *e)
 {
     for (;;) {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666), failed;
+        int fd = BASE_RETRY(open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666));
 
         *handle = -1;
         if (fd < 0)
             return base_fail_errno(e, "%s", path);
-        while ((failed = flock(fd, LOCK_EX)) && errno == EINTR)
-            ;
+        bool failed = BASE_RETRY(flock(fd, LOCK_EX)) != 0;
         if (!failed && same_file(fd, path)) {
             *handle = fd;
             return BASE_OK;

@@ -2,6 +2,7 @@
 #ifndef SERIN_BASE_FILE_H
 #define SERIN_BASE_FILE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -21,22 +22,41 @@ void        base_map_close(base_map *m);
  * The caller frees *text. Never a pipe or a command. */
 base_status base_read_file(const char *path, size_t limit, char **text, size_t *size, base_error *e);
 
-/* A file under construction: `path.tmp.<pid>` in the same directory until commit renames it. "-" is standard output.
- * Write to f with stdio; commit checks every write, flushes, fsyncs, closes, renames and fsyncs the directory. */
+/* Calls a function of the system's again for as long as a signal interrupts it. */
+#define BASE_RETRY(call)                                                    \
+    ({                                                                      \
+        __typeof__(call) retry_result;                                      \
+        do                                                                  \
+            retry_result = (call);                                          \
+        while (retry_result == -1 && errno == EINTR);                       \
+        retry_result;                                                       \
+    })
+
+/* A stream over fd, which closes it (but for 0, 1 and 2), and which goes on where a signal interrupted it. NULL, with
+ * errno: out of memory; fd stays open. */
+FILE *base_stream(int fd, const char *mode);
+
+/* A file under construction: `path.tmp.<pid>` in the same directory until commit renames it. "-" is standard output; a
+ * symbolic link is written through, be its target there or not; a file that is replaced hands on its permissions. Write to
+ * f with stdio; commit checks every write, flushes, fsyncs, closes, renames and fsyncs the directory. The first file in a
+ * directory removes what processes that were killed have left there. */
 typedef struct base_out {
     FILE *f;
+    int   fd;
     char *path;
     char *tmp;      /* NULL for standard output */
 } base_out;
 
 base_status base_out_open(base_out *o, const char *path, base_error *e);
-base_status base_out_commit(base_out *o, base_error *e);    /* on failure the temporary file is gone, path untouched */
+/* On failure the temporary file is gone and path untouched, unless only its directory could not be synced: then the new
+ * file is in its place, and told to be unsafe. */
+base_status base_out_commit(base_out *o, base_error *e);
+/* The same for a file and an index of it. At no moment is there an index that belongs to another file: the old one goes
+ * before the file is replaced, the new one appears behind it. */
+base_status base_out_commit_indexed(base_out *data, base_out *index, base_error *e);
 void        base_out_abandon(base_out *o);                  /* after commit: no effect */
 
-/* Removes `path.tmp.*` that an earlier, killed process left. */
-void base_out_sweep(const char *path);
-
-/* mkdir -p; true when the path exists; directory + "/" + name, in malloc'd memory. */
+/* mkdir -p, durable; true when the path exists; directory + "/" + name, in malloc'd memory. */
 base_status base_make_dirs(const char *path, base_error *e);
 bool        base_exists(const char *path);
 char       *base_path_join(const char *directory, const char *name);

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/temporary.h"
 #include "base/utf8.h"
 
 #define CONFIG_LIMIT (1 << 20)
@@ -394,6 +395,7 @@ void base_options_parse(base_options *o, int argc, char **argv, int least, int m
     int end = argc;     /* where "--" ends the options */
 
     base_log_begin(argv[0]);
+    base_temporary_on_signals(NULL);
     o->arguments = calloc((size_t)argc + 1, sizeof *o->arguments);
     if (!o->arguments)
         abort();

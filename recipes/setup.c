@@ -360,21 +360,6 @@ static base_status make_fingerprint(ser_run *r, base_error *e)
     return ok ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", r->dir);
 }
 
-/* What a killed run left half-written; checkpoints are swept by those who write them. */
-static void sweep(const char *dir)
-{
-    static const char *const names[] = { "config", "fingerprint", "train.tsv", "config.json", "preprocessor_config.json",
-        "labels.json", "vocab.json", "model.safetensors" };
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        char *path = base_path_join(dir, names[i]);
-
-        if (path)
-            base_out_sweep(path);
-        free(path);
-    }
-}
-
 static base_status open_folder(ser_run *r, base_error *e)
 {
     char *lock = base_path_join(r->dir, "lock");
@@ -384,8 +369,8 @@ static base_status open_folder(ser_run *r, base_error *e)
     r->fingerprint_path = base_path_join(r->dir, "fingerprint");
     if (!lock || !r->checkpoints || !r->log || !r->fingerprint_path)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", r->dir);
-    else if (!base_make_dirs(r->checkpoints, e) && !base_lock(lock, &r->lock, e))
-        sweep(r->dir);
+    else if (!base_make_dirs(r->checkpoints, e))
+        base_lock(lock, &r->lock, e);
     free(lock);
     return e->status;
 }

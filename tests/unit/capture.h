@@ -8,14 +8,15 @@
 #include <unistd.h>
 
 typedef struct capture {
-    int  status;            /* of exit; -1: killed by a signal */
+    int  status;            /* of exit; -1: killed by a signal, */
+    int  signal;            /* this one */
     char text[20000];       /* standard output and error */
 } capture;
 
 /* The child leaves by exit(run(data)). */
 static inline capture capture_run(int (*run)(void *data), void *data)
 {
-    capture c = { -1, "" };
+    capture c = { -1, 0, "" };
     int ends[2], state = 0;
     size_t n = 0;
 
@@ -38,6 +39,8 @@ static inline capture capture_run(int (*run)(void *data), void *data)
     waitpid(child, &state, 0);
     if (WIFEXITED(state))
         c.status = WEXITSTATUS(state);
+    else if (WIFSIGNALED(state))
+        c.signal = WTERMSIG(state);
     return c;
 }
 

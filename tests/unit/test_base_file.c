@@ -1,11 +1,14 @@
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/temporary.h"
 #include "tests/unit/capture.h"
 #include "tests/unit/files.h"
 #include "tests/unit/unit.h"
@@ -284,29 +287,182 @@ START_TEST(a_link_is_written_through)
 }
 END_TEST
 
-/* Leftovers of dead processes go, in this directory and the current one; those of the living, and other files, stay. */
+static bool there(const char *name) { return access(files_path(name), F_OK) == 0; }
+
+/* Leftovers of dead processes go, in this directory and the current one; those of the living, those that somebody holds,
+ * and other files stay. */
 START_TEST(sweeps_leftovers)
 {
+    static const char *const stay[] = { "result.tmp.99999999999999999999", "result.tmp.x", "result.tmp.", ".tmp.2000000001",
+        "result.tmp.2000000001.", "result.tmp.2000000001.x", "result.tmp.2000000001-2", "result", "result.tmp.2000000003" };
+    static const char *const go[] = { "result.tmp.2000000001", "result.tmp.2000000001.3", "other.tmp.7.tmp.2000000001" };
     char living[40];
 
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++)
+        files_write(stay[i], "", 0);
+    for (size_t i = 0; i < sizeof go / sizeof *go; i++)
+        files_write(go[i], "", 0);
     snprintf(living, sizeof living, "result.tmp.%d", (int)getppid());
-    files_write("result.tmp.2000000001", "", 0);
-    files_write("result.tmp.2000000001.3", "", 0);
-    files_write("result.tmp.99999999999999999999", "", 0);
-    files_write("result.tmp.x", "", 0);
-    files_write("result.tmp.", "", 0);
-    files_write("result2.tmp.2000000001", "", 0);
-    files_write("result", "", 0);
-    const char *alive = files_write(living, "", 0);
-    base_out_sweep(files_path("result"));
-    ck_assert_int_eq(count_files(), 6);
-    ck_assert(!base_exists(files_path("result.tmp.2000000001")));
-    ck_assert(base_exists(files_path("result")) && base_exists(alive));
+    files_write(living, "", 0);
+    ck_assert_int_eq(symlink("nowhere", files_path("base.tmp.2000000001")), 0);
+    ck_assert_int_eq(mkdir(files_path("folder.tmp.2000000001"), 0700), 0);
+    for (int i = 0; i < 300; i++) {         /* more than a block of the system's answers */
+        char name[60];
+        snprintf(name, sizeof name, "folder.tmp.2000000001/a file with a long name, number %d", i);
+        files_write(name, "", 0);
+    }
+    int held = open(files_path("result.tmp.2000000003"), O_RDONLY);
+    ck_assert(base_temporary_hold(held));
+    base_temporary_sweep(files_path("result"));
+    for (size_t i = 0; i < sizeof stay / sizeof *stay; i++)
+        ck_assert_msg(there(stay[i]), "%s", stay[i]);
+    ck_assert(there(living));
+    ck_assert_int_eq(count_files(), (int)(sizeof stay / sizeof *stay) + 1);
+    close(held);
+    base_temporary_sweep_once(files_path("result"));
+    ck_assert(!there("result.tmp.2000000003"));
     ck_assert_int_eq(chdir(files_folder), 0);
-    base_out_sweep("result2");
-    ck_assert_int_eq(count_files(), 5);
+    files_write("result2.tmp.2000000001", "", 0);
+    base_temporary_sweep_once("result2");       /* the same folder: looked at once */
+    ck_assert(there("result2.tmp.2000000001"));
+    base_temporary_sweep("result2");
+    ck_assert(!there("result2.tmp.2000000001"));
     ck_assert_int_eq(chdir("/"), 0);
-    base_out_sweep(files_path("absent/file"));
+    base_temporary_sweep(files_path("absent/file"));
+}
+END_TEST
+
+/* The next file in a folder does so by itself. */
+START_TEST(a_writer_sweeps)
+{
+    base_out o;
+
+    files_write("other.tmp.2000000001", "", 0);
+    ck_assert_int_eq(base_out_open(&o, files_path("result"), NULL), BASE_OK);
+    ck_assert(!there("other.tmp.2000000001"));
+    base_temporary_sweep(files_path("result"));     /* leaves what is being written */
+    ck_assert_int_eq(count_files(), 1);
+    ck_assert_int_eq(base_out_commit(&o, NULL), BASE_OK);
+    ck_assert(there("result"));
+}
+END_TEST
+
+static volatile int stopped;
+
+/* Dies of the second signal when the first is noted. */
+static int write_and_die(void *data)
+{
+    const int *numbers = data;
+    base_out o, done;
+
+    if (base_out_open(&done, files_path("done"), NULL) || base_out_commit(&done, NULL))
+        return 9;
+    base_temporary_on_signals(numbers[1] ? &stopped : NULL);
+    char inside[700], *folder = base_temporary_name(files_path("folder"), 0);
+    if (base_out_open(&o, files_path("result"), NULL) || mkdir(folder, 0700))
+        return 9;
+    snprintf(inside, sizeof inside, "%s/file", folder);
+    close(open(inside, O_WRONLY | O_CREAT, 0600));
+    raise(numbers[0]);
+    if (numbers[1] && stopped == numbers[0]) {
+        fputs("noted", stdout);
+        fflush(stdout);
+        raise(numbers[1]);
+    }
+    return 9;
+}
+
+START_TEST(a_signal_leaves_nothing_behind)
+{
+    static const int numbers[][2] = { { SIGINT, 0 }, { SIGTERM, 0 }, { SIGHUP, 0 }, { SIGPIPE, 0 }, { SIGTERM, SIGINT },
+        { SIGINT, SIGINT } };
+
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        files_empty();
+        capture c = capture_run(write_and_die, (void *)(uintptr_t)numbers[i]);
+        ck_assert_msg(c.signal == (numbers[i][1] ? numbers[i][1] : numbers[i][0]), "%d %s", c.status, c.text);
+        ck_assert_str_eq(c.text, numbers[i][1] ? "noted" : "");
+        ck_assert_int_eq(count_files(), 1);
+        ck_assert(there("done"));
+    }
+}
+END_TEST
+
+static int write_ignoring(void *unused)
+{
+    base_out o;
+
+    (void)unused;
+    signal(SIGHUP, SIG_IGN);        /* as nohup does */
+    base_temporary_on_signals(NULL);
+    if (base_out_open(&o, files_path("result"), NULL))
+        return 9;
+    raise(SIGHUP);
+    pid_t child = fork();
+    if (child == 0) {               /* a child's death is not its parent's */
+        raise(SIGTERM);
+        _exit(9);
+    }
+    int state;
+    if (waitpid(child, &state, 0) != child || !WIFSIGNALED(state) || !there("done"))
+        return 8;
+    return base_out_commit(&o, NULL) ? 7 : 0;
+}
+
+START_TEST(ignored_signals_and_children_remove_nothing)
+{
+    files_write("done", "", 0);
+    ck_assert_int_eq(capture_run(write_ignoring, NULL).status, 0);
+    ck_assert_int_eq(count_files(), 2);
+}
+END_TEST
+
+/* Permissions of what is replaced stay; of what is new, the umask decides. */
+START_TEST(permissions_are_kept)
+{
+    static const mode_t modes[] = { 0600, 0640, 0664, 0444 };
+    mode_t mask = umask(027);
+    struct stat s;
+    base_out o;
+
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        const char *path = files_write("result", "old", 3);
+        ck_assert_int_eq(chmod(path, modes[i]), 0);
+        ck_assert_int_eq(base_out_open(&o, path, NULL), BASE_OK);
+        ck_assert_int_eq(base_out_commit(&o, NULL), BASE_OK);
+        ck_assert_int_eq(stat(path, &s), 0);
+        ck_assert_uint_eq(s.st_mode & 07777, modes[i]);
+        unlink(path);
+    }
+    ck_assert_int_eq(base_out_open(&o, files_path("new"), NULL), BASE_OK);
+    ck_assert_int_eq(base_out_commit(&o, NULL), BASE_OK);
+    ck_assert_int_eq(stat(files_path("new"), &s), 0);
+    ck_assert_uint_eq(s.st_mode & 07777, 0640);
+    umask(mask);
+}
+END_TEST
+
+/* Links that lead nowhere yet, by way of another one, and in a circle. */
+START_TEST(a_dangling_link_is_written_through)
+{
+    base_error e = BASE_ERROR_INIT;
+    struct stat s;
+    base_out o;
+
+    ck_assert_int_eq(mkdir(files_path("there"), 0700), 0);
+    ck_assert_int_eq(symlink("there/second", files_path("first")), 0);
+    ck_assert_int_eq(symlink(files_path("target"), files_path("there/second")), 0);
+    ck_assert_int_eq(base_out_open(&o, files_path("first"), NULL), BASE_OK);
+    fputs("new", o.f);
+    ck_assert_int_eq(base_out_commit(&o, NULL), BASE_OK);
+    expect_file(files_path("target"), "new");
+    ck_assert(lstat(files_path("first"), &s) == 0 && S_ISLNK(s.st_mode));
+    ck_assert(lstat(files_path("there/second"), &s) == 0 && S_ISLNK(s.st_mode));
+    ck_assert_int_eq(symlink("circle", files_path("circle")), 0);
+    ck_assert_int_eq(base_out_open(&o, files_path("circle"), &e), BASE_IO);
+    ck_assert_msg(strstr(e.text, "circle: Too many levels of symbolic links") != NULL, "%s", e.text);
+    ck_assert_int_eq(symlink("nowhere/x", files_path("lost")), 0);
+    ck_assert_int_eq(base_out_open(&o, files_path("lost"), NULL), BASE_MISSING);
 }
 END_TEST
 
@@ -376,6 +532,34 @@ START_TEST(a_lock_that_was_waited_for_leaves_no_file)
 }
 END_TEST
 
+static void *wait_for_lock(void *handle)
+{
+    return base_lock_wait(files_path("passed on"), handle, NULL) ? handle : NULL;
+}
+
+/* Who waits for a lock whose file is removed meanwhile locks the file that is there, so that a third is kept out. */
+START_TEST(a_lock_is_on_the_file_that_is_there)
+{
+    const char *path = files_path("passed on");
+    int first, second, third;
+    pthread_t waiting;
+    struct stat held, there;
+
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_eq(base_lock_wait(path, &first, NULL), BASE_OK);
+        ck_assert_int_eq(pthread_create(&waiting, NULL, wait_for_lock, &second), 0);
+        usleep(2000);
+        base_lock_remove(path, first);
+        void *failed;
+        ck_assert_int_eq(pthread_join(waiting, &failed), 0);
+        ck_assert_ptr_null(failed);
+        ck_assert(fstat(second, &held) == 0 && stat(path, &there) == 0 && held.st_ino == there.st_ino);
+        ck_assert_int_eq(base_lock(path, &third, NULL), BASE_BUSY);
+        base_lock_remove(path, second);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("base/file");
@@ -392,10 +576,16 @@ static Suite *suite(void)
     files_add(s, no_permission_is_an_error);
     files_add(s, a_link_is_written_through);
     files_add(s, sweeps_leftovers);
+    files_add(s, a_writer_sweeps);
+    files_add(s, a_signal_leaves_nothing_behind);
+    files_add(s, ignored_signals_and_children_remove_nothing);
+    files_add(s, permissions_are_kept);
+    files_add(s, a_dangling_link_is_written_through);
     files_add(s, makes_directories);
     files_add(s, joins_paths);
     files_add(s, a_lock_keeps_others_out);
     files_add(s, a_lock_that_was_waited_for_leaves_no_file);
+    files_add(s, a_lock_is_on_the_file_that_is_there);
     return s;
 }
 
