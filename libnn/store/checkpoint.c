@@ -145,27 +145,21 @@ static int falling(const void *x, const void *y)
     return (a < b) - (a > b);
 }
 
-/* The steps of dir's checkpoints, newest first, for free(); a directory that is not there has none. With sweep,
- * temporary files of processes that are no more are removed. */
-static base_status list_steps(const char *dir, bool sweep, int64_t **steps, int *n, base_error *e)
+/* The steps of dir's checkpoints, newest first, for free(); a directory that is not there has none. */
+static base_status list_steps(const char *dir, int64_t **steps, int *n, base_error *e)
 {
     DIR *d = opendir(dir);
     base_status status = BASE_OK;
+    struct dirent *entry;
     int room = 0;
 
     *steps = NULL;
     *n = 0;
     if (!d)
         return errno == ENOENT ? BASE_OK : base_fail_errno(e, "%s", dir);
-    for (struct dirent *entry; !status && (entry = readdir(d));) {
+    while (!status && (errno = 0, entry = readdir(d))) {
         const char *end;
         int64_t step = step_of(entry->d_name, &end);
-        if (step >= 0 && *end && sweep) {
-            char *path = path_of(dir, step);
-            if (path)
-                base_out_sweep(path);
-            free(path);
-        }
         if (step < 0 || *end)
             continue;
         if (*n == room) {
@@ -179,6 +173,8 @@ static base_status list_steps(const char *dir, bool sweep, int64_t **steps, int 
         }
         (*steps)[(*n)++] = step;
     }
+    if (!status && errno)
+        status = base_fail_errno(e, "%s: cannot be listed to its end", dir);
     closedir(d);
     if (status)
         *n = 0;
@@ -187,15 +183,15 @@ static base_status list_steps(const char *dir, bool sweep, int64_t **steps, int 
     return status;
 }
 
-/* Keeps `keep` checkpoints up to `step`, which is on disk now. Later ones are those that load found damaged. */
+/* Keeps `keep` checkpoints up to `step`, which is on disk now. What is later is none of this run's: it stays. */
 static base_status remove_old(const char *dir, int64_t step, int keep, base_error *e)
 {
     int64_t *steps;
     int n, kept = 0;
-    base_status status = list_steps(dir, false, &steps, &n, e);
+    base_status status = list_steps(dir, &steps, &n, e);
 
     for (int i = 0; i < n; i++) {
-        if (steps[i] <= step && kept++ < keep)
+        if (steps[i] > step || kept++ < keep)
             continue;
         char *path = path_of(dir, steps[i]);
         if (path)
@@ -204,6 +200,23 @@ static base_status remove_old(const char *dir, int64_t step, int keep, base_erro
     }
     free(steps);
     return status;
+}
+
+/* A file that is not whole gets another name, "….damaged", under which nothing looks for it and nothing removes it. */
+static void set_aside(const char *path)
+{
+    char *name = NULL;
+
+    for (int i = 0; i < 1000; i++) {
+        if (asprintf(&name, i ? "%s.damaged.%d" : "%s.damaged", path, i) < 0)
+            return;
+        if (!base_exists(name)) {
+            rename(path, name);     /* where it cannot be, it is passed over again */
+            free(name);
+            return;
+        }
+        free(name);
+    }
 }
 
 /* ---- saving ------------------------------------------------------------------------------------------------------ */
@@ -247,14 +260,9 @@ static base_status save_pieces(const nn_checkpoint *c, pieces *l, const char *pa
 
 base_status nn_checkpoint_save(const nn_checkpoint *c, const char *dir, int64_t step, int keep, base_error *e)
 {
-    int64_t *steps = NULL;
     pieces l;
-    int n;
     base_status status = base_make_dirs(dir, e);
 
-    if (!status)
-        status = list_steps(dir, true, &steps, &n, e);
-    free(steps);
     if (!status)
         status = pieces_of(&l, c, e);
     if (status)
@@ -392,7 +400,7 @@ static base_status load_one(nn_checkpoint *c, const pieces *l, const char *path,
     return status;
 }
 
-/* Goes from the newest to the oldest until one is whole. */
+/* Goes from the newest to the oldest until one is whole; those that are not are set aside then. */
 static base_status load_newest(nn_checkpoint *c, const pieces *l, const char *dir, const int64_t *steps, int n,
     int64_t *step, base_error *note, base_error *e)
 {
@@ -404,10 +412,16 @@ static base_status load_newest(nn_checkpoint *c, const pieces *l, const char *di
         char *path = path_of(dir, steps[i]);
         base_status status = path ? load_one(c, l, path, steps[i], &whole, &why) : BASE_NO_MEMORY;
         free(path);
+        for (int k = 0; !status && k < i; k++)
+            if ((path = path_of(dir, steps[k]))) {
+                set_aside(path);
+                free(path);
+            }
         if (!status) {
             *step = steps[i];
             if (first.status)
-                base_fail(note, first.status, "%.800s; using checkpoint-%" PRId64, first.text, steps[i]);
+                base_fail(note, first.status, "%.800s; using checkpoint-%" PRId64 ", the damaged is kept as …damaged",
+                    first.text, steps[i]);
             return BASE_OK;
         }
         if (whole || status == BASE_NO_MEMORY || status == BASE_IO)
@@ -423,7 +437,7 @@ base_status nn_checkpoint_load(nn_checkpoint *c, const char *dir, int64_t *step,
     int64_t *steps;
     pieces l;
     int n;
-    base_status status = list_steps(dir, false, &steps, &n, e);
+    base_status status = list_steps(dir, &steps, &n, e);
 
     *step = -1;
     if (!status && n)

@@ -279,19 +279,25 @@ START_TEST(damage_is_found_everywhere)
 }
 END_TEST
 
+/* What was found damaged is told, gets another name and stays. */
 START_TEST(damaged_ones_do_not_push_out_whole_ones)
 {
     trainee t = make(1);
     base_error e = BASE_ERROR_INIT;
     int64_t step;
+    char *kept;
+    size_t size;
 
     ck_assert_int_eq(nn_checkpoint_save(&t.c, files_path("run"), 10, 1, NULL), BASE_OK);
     files_write("run/checkpoint-30.safetensors", "rubbish!!", 9);
     ck_assert_int_eq(nn_checkpoint_load(&t.c, files_path("run"), &step, NULL, NULL), BASE_OK);
     ck_assert_int_eq(step, 10);
     ck_assert_int_eq(nn_checkpoint_save(&t.c, files_path("run"), 11, 1, NULL), BASE_OK);
-    ck_assert_int_eq(count_files(files_path("run")), 1);
-    ck_assert(base_exists(step_path(11)));
+    ck_assert(base_exists(step_path(11)) && !base_exists(step_path(10)) && !base_exists(step_path(30)));
+    ck_assert_int_eq(base_read_file(files_path("run/checkpoint-30.safetensors.damaged"), 100, &kept, &size, NULL), BASE_OK);
+    ck_assert_str_eq(kept, "rubbish!!");
+    free(kept);
+    ck_assert_int_eq(count_files(files_path("run")), 2);
     files_write("run/checkpoint-11.safetensors", "rubbish!!", 9);
     ck_assert_int_eq(nn_checkpoint_load(&t.c, files_path("run"), &step, NULL, &e), BASE_LIMIT);
     ck_assert_int_eq(step, -1);
@@ -303,6 +309,32 @@ START_TEST(damaged_ones_do_not_push_out_whole_ones)
     e = (base_error)BASE_ERROR_INIT;
     ck_assert_int_eq(nn_checkpoint_load(&t.c, files_path("run"), &step, NULL, &e), BASE_FORMAT);
     ck_assert_msg(strstr(e.text, "is of step 9") != NULL, "%s", e.text);
+    drop(&t);
+}
+END_TEST
+
+/* Those behind the step that is saved are none of this run's to remove. */
+START_TEST(later_ones_stay)
+{
+    trainee t = make(1);
+    base_error note = BASE_ERROR_INIT;
+    int64_t step;
+
+    for (int i = 10; i <= 30; i += 10)
+        ck_assert_int_eq(nn_checkpoint_save(&t.c, files_path("run"), i, 9, NULL), BASE_OK);
+    ck_assert_int_eq(nn_checkpoint_save(&t.c, files_path("run"), 11, 1, NULL), BASE_OK);
+    ck_assert(!base_exists(step_path(10)) && base_exists(step_path(20)) && base_exists(step_path(30)));
+    for (int i = 0; i < 2; i++) {
+        note = (base_error)BASE_ERROR_INIT;
+        files_write("run/checkpoint-40.safetensors", "rubbish!!", 9);
+        ck_assert_int_eq(nn_checkpoint_load(&t.c, files_path("run"), &step, &note, NULL), BASE_OK);
+        ck_assert_int_eq(step, 30);
+        ck_assert_msg(strstr(note.text, "checkpoint-40.safetensors: byte 0") && strstr(note.text, "kept as"), "%s", note.text);
+    }
+    ck_assert(base_exists(files_path("run/checkpoint-40.safetensors.damaged")));
+    ck_assert(base_exists(files_path("run/checkpoint-40.safetensors.damaged.1")));
+    ck_assert_int_eq(nn_checkpoint_load(&t.c, files_path("run"), &step, &note, NULL), BASE_OK);
+    ck_assert_int_eq(step, 30);
     drop(&t);
 }
 END_TEST
@@ -439,6 +471,7 @@ static Suite *suite(void)
     files_add(s, keeps_the_newest);
     files_add(s, damage_is_found_everywhere);
     files_add(s, damaged_ones_do_not_push_out_whole_ones);
+    files_add(s, later_ones_stay);
     files_add(s, other_models_are_refused);
     files_add(s, a_full_disk_harms_nothing);
     files_add(s, killed_at_any_moment);
