@@ -1,5 +1,5 @@
-/* Kaldi's tables of matrices, written. The files appear when the table is committed, whole or not at all; an scp after
- * the archive it points into. */
+/* Kaldi's tables of matrices, written. The files appear when the table is committed, whole or not at all, and
+ * an scp never stands beside an archive it does not point into. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,12 +128,8 @@ base_status nn_table_write(nn_table_writer *w, const char *key, const nn_matrix 
 
 base_status nn_table_commit(nn_table_writer *w, base_error *e)
 {
-    base_status status = base_out_commit(&w->ark, e);
+    base_status status = w->has_scp ? base_out_commit_indexed(&w->ark, &w->scp, e) : base_out_commit(&w->ark, e);
 
-    if (w->has_scp && !status)
-        status = base_out_commit(&w->scp, e);
-    else if (w->has_scp)
-        base_out_abandon(&w->scp);
     writer_free(w);
     return status;
 }

@@ -249,6 +249,29 @@ START_TEST(zip_overlap)
 }
 END_TEST
 
+/* Bytes up to the directory are a member's; one more is not, whoever reads them. */
+START_TEST(zip_data_into_the_directory)
+{
+    for (int beyond = 0; beyond < 2; beyond++) {
+        zip_reset(good);
+        zip.n = 4;
+        zip.name[3] = "m/version";
+        zip_build();
+        size_t size = zip.central[0] - zip.data[3] + (size_t)beyond;
+        patch(zip.central[3] + 20, size, 4);
+        patch(zip.central[3] + 24, size, 4);
+        if (beyond)
+            assert_refused(files_write("zip", made, made_n), BASE_FORMAT,
+                "member \"m/version\": 17 bytes at byte 512 do not end before the directory");
+        else {
+            nn_archive *a = nn_archive_open(files_write("zip", made, made_n), NULL);
+            ck_assert_ptr_nonnull(a);
+            nn_archive_close(a);
+        }
+    }
+}
+END_TEST
+
 /* What stands behind the end, or between the directory and its end, would be another reader's archive. */
 START_TEST(zip_gaps)
 {
@@ -363,6 +386,12 @@ static const struct { piece pickle; base_status status; const char *said; } pick
         "shape [4] from offset 1 reaches beyond the 16 bytes"),
     P(DICT(W TENSOR(STORAGE, "K\0", "K\2K\2\206", "K\3K\1\206")), BASE_FORMAT,
         "shape [2, 2] from offset 0 reaches beyond"),
+    P(DICT(W TENSOR(STORAGE, "\212\1\377", "K\4\205", "K\1\205")), BASE_FORMAT,     /* -1 */
+        "offset, sizes or strides are none"),
+    P(DICT(W TENSOR(STORAGE, "\212\2\377\0", "K\4\205", "K\1\205")), BASE_FORMAT,
+        "shape [4] from offset 255 reaches beyond the 16"),
+    P(DICT(W TENSOR(STORAGE, "K\0", "\212\3\4\0\200\205", "K\1\205")), BASE_FORMAT,
+        "offset, sizes or strides are none"),
     P(DICT(W TENSOR(STORAGE, "\212\10\377\377\377\377\377\377\377\177", "K\4\205", "K\1\205")), BASE_FORMAT,
         "reaches beyond the 16"),
     P(DICT(W TENSOR(STORAGE, "K\0", "K\2\205", "\212\10\377\377\377\377\377\377\377\177\205")), BASE_FORMAT,
@@ -710,6 +739,7 @@ static Suite *suite(void)
     add_loop(s, "zip_records", zip_records, ROWS(patches));
     add_loop(s, "zip_members", zip_members, ROWS(members));
     unit_add(s, zip_overlap);
+    unit_add(s, zip_data_into_the_directory);
     unit_add(s, zip_gaps);
     add_loop(s, "pickles", pickles_are_refused, ROWS(pickles));
     add_loop(s, "oddities", oddities_are_accepted, ROWS(odd));

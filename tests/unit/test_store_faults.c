@@ -1,28 +1,19 @@
 /* Everything that reads or writes files, and the optimisers, with the first allocation failing, the second, and so on until
- * none does: a clean error, no memory lost, nothing half done. The same for fsync and rename. */
+ * none does: a clean error, no memory lost, nothing half done. The same for write, fsync, rename and readdir, and for a process
+ * that is killed at the n-th of them; and the order in which writers call them. */
 #include <assert.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <omp.h>
-#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #include "base/file.h"
+#include "base/temporary.h"
 #include "libnn/nn.h"
 #include "tests/unit/files.h"
+#include "tests/unit/io_fault.h"
 #include "tests/unit/malloc_fault.h"
 #include "tests/unit/unit.h"
-
-static int io_left = -1;        /* calls of fsync and rename that succeed before all fail; -1: none fails */
-
-static bool io_fails(void)
-{
-    if (io_left < 0)
-        return false;
-    errno = EIO;
-    return io_left == 0 || io_left-- == 0;
-}
-
-int fsync(int fd) { return io_fails() ? -1 : (int)syscall(SYS_fsync, fd); }
-int rename(const char *from, const char *to) { return io_fails() ? -1 : (int)syscall(SYS_rename, from, to); }
 
 /* ---- what is tried ----------------------------------------------------------------------------------------------- */
 
@@ -282,7 +273,7 @@ START_TEST(memory)
 }
 END_TEST
 
-/* fsync or rename fail for good from the n-th call on: the file is not there, or the old one is. */
+/* write, fsync or rename fail for good from the n-th call on: the file is not there, or the old one is. */
 START_TEST(disk)
 {
     bool done = false;
@@ -308,19 +299,177 @@ START_TEST(disk)
 }
 END_TEST
 
+/* A file is written, synced, renamed, and its directory synced, in this order, whoever writes it; once more in the place of
+ * what is there, when an index goes first. */
+START_TEST(order)
+{
+    int renamed;
+
+    if (tries[_i].kind != WRITES)
+        return;
+    set_up();
+    for (int again = 0; again < 2; again++) {
+        io_events = 0;
+        ck_assert_int_eq(tries[_i].run(&(base_error)BASE_ERROR_INIT), BASE_OK);
+        const char *disorder = io_disorder(&renamed);
+        ck_assert_msg(!disorder, "%s", disorder);
+        ck_assert_int_gt(renamed, 0);
+        int writes = 0;
+        for (int i = 0; i < io_events; i++)
+            writes += io_event_at[i].kind == 'w';
+        ck_assert_int_ge(writes, renamed);
+    }
+    tear_down();
+}
+END_TEST
+
+/* Every call that a signal may interrupt is, once. */
+START_TEST(interrupted)
+{
+    if (tries[_i].kind != WRITES)
+        return;
+    set_up();
+    io_interrupt = true;
+    base_error e = BASE_ERROR_INIT;
+    tries[_i].run(&e);
+    io_interrupt = false;
+    ck_assert_msg(e.status == BASE_OK, "%s", e.text);
+    ck_assert_int_ge(io_interrupted, 3);
+    tear_down();
+}
+END_TEST
+
+/* The whole of a file in the folder, "" when there is none. */
+static void read_whole(const char *name, char out[4096])
+{
+    FILE *f = fopen(in_folder(name), "rb");
+    size_t n = f ? fread(out, 1, 4095, f) : 0;
+
+    memset(out + n, 0, 4096 - n);
+    if (f)
+        fclose(f);
+}
+
+static void write_whole(const char *name, const char *text)
+{
+    FILE *f = fopen(in_folder(name), "wb");
+
+    ck_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+/* Old or new, nothing else; and of two that belong together, none that belongs to another. */
+static const struct {
+    base_status (*run)(base_error *e);
+    const char *file, *index;
+} kills[] = {
+    { try_safetensors_save, "out", NULL }, { try_params_save, "p", NULL }, { try_npy, "m.npy", NULL },
+    { try_checkpoint_save, "run/checkpoint-2.safetensors", NULL }, { try_table_write, "out.ark", "out.scp" },
+};
+#define KILLS (int)(sizeof kills / sizeof *kills)
+
+START_TEST(killed)
+{
+    const char *file = kills[_i].file, *index = kills[_i].index;
+    char new_file[4096], new_index[4096], found[4096];
+    bool alive = false;
+    int state, old = 0, new = 0;
+
+    set_up();
+    ck_assert_int_eq(kills[_i].run(&(base_error)BASE_ERROR_INIT), BASE_OK);
+    read_whole(file, new_file);
+    if (index)
+        read_whole(index, new_index);
+    for (int n = 0; !alive; n++) {
+        write_whole(file, "old");
+        if (index)
+            write_whole(index, "old");
+        fflush(NULL);
+        pid_t child = fork();
+        if (child == 0) {
+            io_kill = n;
+            kills[_i].run(&(base_error)BASE_ERROR_INIT);
+            _exit(0);
+        }
+        ck_assert_int_eq(waitpid(child, &state, 0), child);
+        alive = WIFEXITED(state);
+        ck_assert(alive || WTERMSIG(state) == SIGKILL);
+        read_whole(file, found);
+        bool is_old = !strcmp(found, "old"), is_new = !memcmp(found, new_file, 4096);
+        ck_assert_msg(is_old || is_new, "%s: killed at call %d: neither old nor new", file, n);
+        old += is_old;
+        new += is_new;
+        if (!index)
+            continue;
+        read_whole(index, found);
+        ck_assert_msg(!*found || (is_old && !strcmp(found, "old")) || (is_new && !memcmp(found, new_index, 4096)),
+            "%s: killed at call %d: %s belongs to another", file, n, index);
+    }
+    ck_assert(old >= 3 && new >= 1);
+    base_temporary_sweep(in_folder(file));      /* takes what the killed left */
+    ck_assert_int_eq(count_temporary(folder) + count_temporary(in_folder("run")), 0);
+    tear_down();
+}
+END_TEST
+
+static int count_checkpoints(void)
+{
+    int n = 0;
+
+    for (int i = 1; i <= 9; i++) {
+        char name[60];
+        snprintf(name, sizeof name, "run/checkpoint-%d.safetensors", i);
+        n += access(in_folder(name), F_OK) == 0;
+    }
+    return n;
+}
+
+/* A directory that cannot be listed to its end has more in it than was seen: nothing is removed, nothing passed over. */
+START_TEST(unreadable_directory)
+{
+    int64_t step;
+
+    set_up();
+    for (int i = 1; i <= 5; i++)
+        ck_assert_int_eq(nn_checkpoint_save(&checkpoint, in_folder("run"), i, 9, NULL), BASE_OK);
+    for (int n = 0; n < 7; n++) {
+        base_error e = BASE_ERROR_INIT;
+        readdir_left = n;
+        base_status status = nn_checkpoint_load(&checkpoint, in_folder("run"), &step, NULL, &e);
+        ck_assert_msg(status == BASE_IO && strstr(e.text, "cannot be listed to its end"), "%d %s", status, e.text);
+        ck_assert_int_eq(step, -1);
+        e = (base_error)BASE_ERROR_INIT;
+        readdir_left = n;
+        status = nn_checkpoint_save(&checkpoint, in_folder("run"), 3, 1, &e);
+        readdir_left = -1;
+        ck_assert_msg(status == BASE_IO && strstr(e.text, "cannot be listed to its end"), "%d %s", status, e.text);
+        ck_assert_int_eq(count_checkpoints(), 5);
+    }
+    ck_assert_int_eq(nn_checkpoint_load(&checkpoint, in_folder("run"), &step, NULL, NULL), BASE_OK);
+    ck_assert_int_eq(step, 5);
+    tear_down();
+}
+END_TEST
+
+static void add(Suite *s, const char *name, const TTest *test, int times)
+{
+    TCase *c = tcase_create(name);
+
+    tcase_set_timeout(c, 60);
+    tcase_add_checked_fixture(c, files_empty, NULL);
+    tcase_add_loop_test(c, test, 0, times);
+    suite_add_tcase(s, c);
+}
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("libnn/store/faults");
-    TCase *m = tcase_create("memory"), *d = tcase_create("disk");
 
-    tcase_set_timeout(m, 60);
-    tcase_set_timeout(d, 60);
-    tcase_add_checked_fixture(m, files_empty, NULL);
-    tcase_add_checked_fixture(d, files_empty, NULL);
-    tcase_add_loop_test(m, memory, 0, TRIES);
-    tcase_add_loop_test(d, disk, 0, TRIES);
-    suite_add_tcase(s, m);
-    suite_add_tcase(s, d);
+    add(s, "memory", memory, TRIES);
+    add(s, "disk", disk, TRIES);
+    add(s, "order", order, TRIES);
+    add(s, "interrupted", interrupted, TRIES);
+    add(s, "killed", killed, KILLS);
+    add(s, "unreadable_directory", unreadable_directory, 1);
     return s;
 }
 
