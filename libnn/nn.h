@@ -20,6 +20,12 @@
 extern "C" {
 #endif
 
+#ifdef __GNUC__
+#define NN_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define NN_PRINTF(f, a)
+#endif
+
 /* ---- tensors ---------------------------------------------------------------------------------------------------- */
 
 /* Utterance u owns rows begin[u] .. begin[u + 1] - 1; begin has n + 1 entries, begin[0] = 0, and never decreases. */
@@ -62,18 +68,24 @@ typedef enum nn_mode {
 /* o may be NULL for defaults. NULL: no memory, in e. */
 SERIN_API nn_tape *nn_tape_new(const nn_tape_options *o, base_error *e);
 SERIN_API void     nn_tape_free(nn_tape *t);
-/* Forgets everything recorded and every tensor made on the tape, and any error. step counts for random numbers. */
+/* Forgets everything recorded and every tensor made on the tape, and any error. step counts for random numbers. An operator
+ * given a tensor of the step before fails with BASE_VALUE; older ones must not be touched. */
 SERIN_API void        nn_tape_begin(nn_tape *t, nn_mode mode, uint64_t step);
 SERIN_API nn_mode     nn_tape_mode(const nn_tape *t);
 /* Adds d loss / d parameter to the dx of every trainable parameter loss [1][1] was computed from, and to inputs made
- * with nn_input_grad. Releases values as it goes: of this step's tensors only loss and retained ones stay readable. */
+ * with nn_input_grad. Releases values as it goes: of this step's tensors only loss and retained ones stay readable. Once in
+ * a step. BASE_SHAPE, BASE_VALUE: loss is no number, is of an earlier step, or backward ran already. */
 SERIN_API base_status nn_tape_backward(nn_tape *t, nn_tensor *loss);
 SERIN_API void        nn_tape_retain(nn_tape *t, nn_tensor *x);
 /* The first error since begin, or NULL. */
 SERIN_API const base_error *nn_tape_error(const nn_tape *t);
+/* Sets the tape's error unless it has one, with the scope in front of the message, and returns NULL: for models, whose
+ * input does not fit. */
+SERIN_API nn_tensor *nn_tape_fail(nn_tape *t, base_status status, const char *format, ...) NN_PRINTF(3, 4);
 SERIN_API size_t      nn_tape_peak(const nn_tape *t);       /* bytes of values and gradients, the most at once */
 
-/* The name random numbers and messages are known by: "encoder.layers.3". %d in format takes index. */
+/* The name random numbers and messages are known by: "encoder.layers.3". %d in format takes index. At most 16 inside each
+ * other, 255 bytes in all; more, and a pop too many, are errors. */
 SERIN_API void nn_scope_push(nn_tape *t, const char *format, int index);
 SERIN_API void nn_scope_pop(nn_tape *t);
 
@@ -86,6 +98,7 @@ SERIN_API nn_tensor *nn_tape_trim(nn_tape *t, nn_mark mark, nn_tensor *keep);   
 /* Tensors from outside. input copies x [rows][cols]; with begin (n + 1 offsets, copied) it is a batch of n utterances,
  * with begin NULL and n 0 its rows stand alone; x NULL leaves the values
  * to be written by the caller. wrap refers to x, which must outlive the step. */
+/* BASE_SHAPE: offsets that do not rise from 0 to rows, or n without them; less than one column. BASE_VALUE: nothing to wrap. */
 SERIN_API nn_tensor *nn_input(nn_tape *t, const float *x, int64_t rows, int cols, int n, const int64_t *begin);
 SERIN_API nn_tensor *nn_input_wrap(nn_tape *t, float *x, int64_t rows, int cols, int n, const int64_t *begin);
 SERIN_API nn_tensor *nn_input_grad(nn_tape *t, const float *x, int64_t rows, int cols, int n, const int64_t *begin);
@@ -93,7 +106,9 @@ SERIN_API nn_tensor *nn_input_grad(nn_tape *t, const float *x, int64_t rows, int
 /* ---- operators -------------------------------------------------------------------------------------------------- *
  * Each is one file in libnn/ops, where its formula and source stand, and a page in docs/operators.md. x [rows][C]
  * unless stated; results have x's seqs unless stated. Integer arrays are copied. b may be NULL where a bias is named.
- * All fail with BASE_SHAPE when sizes do not fit and BASE_NO_MEMORY when the tape is full. */
+ * All fail with BASE_SHAPE when sizes do not fit or an array they need is NULL, BASE_VALUE when an option is out of range or
+ * a tensor is of an earlier step, and BASE_NO_MEMORY when the tape is full. Numbers of rows above 2^31 - 1 are BASE_LIMIT in
+ * products. */
 
 /* y = x w' + b. x [rows][in], w [out][in], b [1][out] or NULL; y [rows][out]. */
 SERIN_API nn_tensor *nn_linear(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor *b);
@@ -214,25 +229,29 @@ typedef struct nn_param {
 
 SERIN_API nn_params *nn_params_new(void);
 SERIN_API void       nn_params_free(nn_params *p);
-/* Names are put behind the scopes pushed: push("encoder.layers.%d", 3) makes "encoder.layers.3.". */
+/* Names are put behind the scopes pushed: push("encoder.layers.%d", 3) makes "encoder.layers.3.". More than 16 inside each
+ * other, or a pop too many, is an error that build tells. */
 SERIN_API void nn_params_push(nn_params *p, const char *format, int index);
 SERIN_API void nn_params_pop(nn_params *p);
 /* Declares a parameter and returns the tensor models use, [shape[0]][the rest]; [1][n] for a vector. "{q,k,v}_proj.weight"
  * declares three of that shape, stored one behind another and returned as one tensor of three times the rows (columns
- * for vectors). NULL when memory ran out; build fails then, too. */
+ * for vectors). NULL when memory ran out, a name is taken or too long, a shape is none, or after build: build fails then,
+ * with the first mistake's message. */
 SERIN_API nn_tensor *nn_params_add(nn_params *p, nn_init init, const char *name, int ndim, const int64_t *shape);
-/* Parameters whose names begin with prefix get no gradient. Before build. */
+/* Parameters whose names begin with prefix get no gradient, also one or two of several that make a tensor. Before build;
+ * afterwards it does nothing. */
 SERIN_API void nn_params_freeze(nn_params *p, const char *prefix);
-/* Parameters whose names hold this get a gradient all the same: nn_params_thaw(p, ".adapter."). Before build. */
+/* Parameters whose names hold this get a gradient all the same: nn_params_thaw(p, ".adapter."). As freeze. */
 SERIN_API void nn_params_thaw(nn_params *p, const char *part);
-/* Allocates: trainable values, then their gradients, each one flat array; frozen values apart. */
+/* Allocates: trainable values, then their gradients, each one flat array; frozen values apart. Once; BASE_VALUE,
+ * BASE_SHAPE, BASE_LIMIT: a declaration was wrong. */
 SERIN_API base_status nn_params_build(nn_params *p, base_error *e);
-/* Draws every parameter by its init; a value depends on seed and name only. */
+/* Draws every parameter by its init; a value depends on seed and name only. After build; before, it does nothing. */
 SERIN_API void nn_params_init(nn_params *p, uint64_t seed);
 SERIN_API int             nn_params_count(const nn_params *p);
 SERIN_API const nn_param *nn_params_at(const nn_params *p, int i);              /* in the order of declaration */
 SERIN_API const nn_param *nn_params_find(const nn_params *p, const char *name); /* NULL: no such parameter */
-/* The flat arrays of all trainable parameters: values, gradients, their length. Parameter i's share begins at
+/* The flat arrays of all trainable parameters, and of what stands in one tensor with them: values, gradients, their length. Parameter i's share begins at
  * nn_params_at(p, i)->x - values. */
 SERIN_API float  *nn_params_values(const nn_params *p);
 SERIN_API float  *nn_params_grads(const nn_params *p);
@@ -566,7 +585,7 @@ SERIN_API nn_tensor *nn_hubert_features(nn_tape *t, const nn_hubert *m, nn_tenso
 SERIN_API nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor *features, int layer);
 
 /* The same to the last layer, with the frames replaced that mask [rows] does not hold 0 for, in any mode, as pre-training by
- * masked prediction has it; masks of columns are drawn as ever. The model has masked_spec_embed. */
+ * masked prediction has it; masks of columns are drawn as ever. BASE_VALUE: the model has no masked_spec_embed. */
 SERIN_API nn_tensor *nn_hubert_encode_masked(nn_tape *t, const nn_hubert *m, nn_tensor *features, const unsigned char *mask);
 
 /* BERT, from the keys of Hugging Face's config.json (missing ones take BertConfig's defaults). */
@@ -588,9 +607,9 @@ SERIN_API void       nn_bert_free(nn_bert *m);
 SERIN_API nn_tensor *nn_bert_embed(nn_tape *t, const nn_bert *m, const int *ids, const int *types, int n, const int64_t *begin);
 /* Embeddings -> hidden states [tokens][width]; layer -1: all; i >= 0: hidden_states[i] of Hugging Face. */
 SERIN_API nn_tensor *nn_bert_encode(nn_tape *t, const nn_bert *m, nn_tensor *x, int layer);
-/* States -> tanh(W first token + b) of each sentence [sentences][width]. No sentence may be empty; m has the pooler. */
+/* States -> tanh(W first token + b) of each sentence [sentences][width]. BASE_SHAPE: an empty sentence, or m has no pooler. */
 SERIN_API nn_tensor *nn_bert_pool(nn_tape *t, const nn_bert *m, nn_tensor *states);
-/* States -> logits of words [tokens][vocab_size]; m has the head. */
+/* States -> logits of words [tokens][vocab_size]. BASE_VALUE: m has no head. */
 SERIN_API nn_tensor *nn_bert_words(nn_tape *t, const nn_bert *m, nn_tensor *states);
 SERIN_API nn_tensor *nn_bert_table(const nn_bert *m);      /* of words [vocab_size][width], for a decoder to share */
 SERIN_API nn_bert   *nn_bert_bare(const nn_bert *m);       /* the same weights without adapters; NULL: no memory. Free it first */

@@ -39,8 +39,9 @@ static base_status read_symbols(const char *text, const char *path, char **token
         if (!length)
             return base_fail(e, BASE_FORMAT, "%s:%d: \"%.*s\" found, expected a symbol and its count", path, *n - FIRST + 1,
                 (int)strcspn(text, "\r\n"), text);
-        if (tx_utf8_check(path, *n - FIRST + 1, text, length, e))
-            return e->status;
+        base_status status = tx_utf8_check(path, *n - FIRST + 1, text, length, e);
+        if (status)
+            return status;
         text += length;
     }
     return BASE_OK;

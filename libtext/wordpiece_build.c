@@ -91,8 +91,10 @@ static base_status spell(const words *all, words *characters, base_error *e)
 base_status tx_wordpiece_build(const tx_table *texts, int least, const char *path, base_error *e)
 {
     words all = { 0 }, characters = { 0 };
+    base_error own = BASE_ERROR_INIT;
     base_out o;
 
+    e = e ? e : &own;
     if (!cut(texts, &all, e)) {
         merge(&all);
         if (!spell(&all, &characters, e) && !base_out_open(&o, path, e)) {
@@ -114,9 +116,10 @@ base_status tx_wordpiece_build(const tx_table *texts, int least, const char *pat
 base_status tx_wordpiece_write(const tx_wordpiece *w, const char *path, base_error *e)
 {
     base_out o;
+    base_status status = base_out_open(&o, path, e);
 
-    if (base_out_open(&o, path, e))
-        return e->status;
+    if (status)
+        return status;
     for (int i = 0; i < w->size; i++)
         if (w->token[i])
             fprintf(o.f, "%s\n", w->token[i]);

@@ -61,15 +61,17 @@ nn_node *nn_record_n(nn_tape *t, const nn_op *op, nn_shape shape, nn_tensor *con
 /* The result of a finished constructor; with check_finite on, the place where NaN and Inf are found. */
 nn_tensor *nn_result(nn_node *g);
 
-/* Sets the tape's error unless it has one, and returns NULL. The message gets the scope in front. */
-nn_tensor *nn_tape_fail(nn_tape *t, base_status status, const char *format, ...) BASE_PRINTF(3, 4);
-/* True when the tape has no error and x is not NULL: what a constructor asks before it looks at x's shape. */
-bool nn_ready(const nn_tape *t, const nn_tensor *x);
+/* True when the tape has no error, and none of the tensors is NULL or of an earlier step (an error): what a constructor
+ * asks before it looks at their shapes. */
+bool nn_ready_n(nn_tape *t, nn_tensor *const *x, int n);
+#define nn_ready(t, ...) \
+    nn_ready_n(t, (nn_tensor *const[]){ __VA_ARGS__ }, (int)(sizeof((nn_tensor *const[]){ __VA_ARGS__ }) / sizeof(nn_tensor *)))
 
 /* Memory that lives until the next begin. For structs, offsets, copies of labels: small things. NULL: tape error set. */
 void          *nn_tape_keep(nn_tape *t, size_t bytes);
 const int     *nn_tape_keep_ints(nn_tape *t, const int *x, int64_t n);
-const nn_seqs *nn_tape_keep_seqs(nn_tape *t, int n, const int64_t *begin);   /* copies begin [n + 1] */
+/* Copies begin [n + 1], the offsets of rows that `what` asks for; BASE_SHAPE where they are none. */
+const nn_seqs *nn_tape_keep_seqs(nn_tape *t, const char *what, int64_t rows, int n, const int64_t *begin);
 void          *nn_node_data(nn_node *g, size_t bytes);      /* = g->data, zeroed */
 /* A block of floats backward will need (g->saved); freed with the node. */
 float         *nn_node_save(nn_node *g, int64_t count);
@@ -135,6 +137,9 @@ struct nn_sampler {
 bool nn_params_borrow(nn_params *p, int i, float *x);
 /* The owner of borrowed values lives until p is freed, which calls release(owner). False: no memory. */
 bool nn_params_keep(nn_params *p, void *owner, void (*release)(void *owner));
+
+/* Gradients of frozen parameters that share a tensor with trained ones become 0. */
+void nn_params_clear_frozen(const nn_params *p);
 
 nn_tensor *nn_sample_rows(nn_tape *t, nn_sampler *s, int cols);             /* a packed batch, normal deviates */
 nn_tensor *nn_sample_text_rows(nn_tape *t, nn_sampler *s, int cols);        /* the same over text_begin */

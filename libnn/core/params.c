@@ -2,7 +2,7 @@
  * A tensor starts at a multiple of 16 floats; the gaps hold zeros and stay zero under every optimiser. */
 #include "libnn/core/core.h"
 
-#include <assert.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,9 +19,20 @@
 typedef struct joined {
     nn_tensor     tensor;
     int           first, count;     /* its parameters */
-    bool          frozen;
+    uint64_t      frozen;           /* bit i: parameter first + i */
     struct joined *next;
 } joined;
+
+#define MOST_JOINED 63
+
+/* A tensor is frozen when all of its parameters are. Of one that is trained in parts, the others' gradients are computed,
+ * too; nobody reads them. */
+static bool is_frozen(const joined *j) { return j->frozen + 1 == (uint64_t)1 << j->count; }
+
+static void set_frozen(joined *j, int i, bool frozen)
+{
+    j->frozen = frozen ? j->frozen | (uint64_t)1 << i : j->frozen & ~((uint64_t)1 << i);
+}
 
 typedef struct kept {
     void       *owner;
@@ -37,7 +48,8 @@ struct nn_params {
     int       scope_end[SCOPE_DEPTH], depth;
     float    *values, *grads, *frozen;
     int64_t   trainable, n_frozen;
-    bool      failed;
+    bool      built;
+    base_error error;       /* the first mistake of a declaration, for build to tell */
     kept     *kept;
 };
 
@@ -78,28 +90,51 @@ void nn_params_free(nn_params *p)
 
 void nn_params_push(nn_params *p, const char *format, int index)
 {
-    int end = p->depth ? p->scope_end[p->depth - 1] : 0;
+    int end = p->depth ? p->scope_end[base_min_i64(p->depth, SCOPE_DEPTH) - 1] : 0, begin = end;
 
-    assert(p->depth < SCOPE_DEPTH);
-    end += snprintf(p->scope + end, (size_t)(NAME_BYTES - end), format, index);
-    assert(end + 1 < NAME_BYTES);
-    p->scope[end++] = '.';
+    if (p->depth++ < SCOPE_DEPTH)
+        end += snprintf(p->scope + end, (size_t)(NAME_BYTES - end), format, index);
+    if (p->depth > SCOPE_DEPTH || end + 1 >= NAME_BYTES) {
+        base_fail(&p->error, BASE_LIMIT, "parameters: \"%s\": more than %d names inside each other, or longer than %d bytes",
+            p->scope, SCOPE_DEPTH, NAME_BYTES - 2);
+        end = begin;
+    } else {
+        p->scope[end++] = '.';
+    }
     p->scope[end] = '\0';
-    p->scope_end[p->depth++] = end;
+    if (p->depth <= SCOPE_DEPTH)
+        p->scope_end[p->depth - 1] = end;
 }
 
 void nn_params_pop(nn_params *p)
 {
-    assert(p->depth > 0);
-    p->depth--;
-    p->scope[p->depth ? p->scope_end[p->depth - 1] : 0] = '\0';
+    if (p->depth == 0)
+        base_fail(&p->error, BASE_VALUE, "parameters: more names taken off than put on");
+    else if (--p->depth < SCOPE_DEPTH)
+        p->scope[p->depth ? p->scope_end[p->depth - 1] : 0] = '\0';
+}
+
+static bool check_one(nn_params *p, const char *name, int ndim, const int64_t *shape)
+{
+    int64_t count = 1;
+
+    if (nn_params_find(p, name))
+        return !base_fail(&p->error, BASE_VALUE, "parameter \"%s\" is declared twice", name);
+    if (ndim < 1 || ndim > NN_MAX_DIMS)
+        return !base_fail(&p->error, BASE_SHAPE, "parameter \"%s\" has %d dimensions, expected 1 to %d", name, ndim, NN_MAX_DIMS);
+    for (int d = 0; d < ndim; d++)
+        if (shape[d] < 0 || shape[d] > INT_MAX / 4 || !base_mul_i64(count, shape[d], &count) ||
+            count > INT64_MAX / 64 || (d && count / base_max_i64(shape[0], 1) > INT_MAX))
+            return !base_fail(&p->error, BASE_SHAPE, "parameter \"%s\": dimension %d is %lld", name, d, (long long)shape[d]);
+    return true;
 }
 
 static bool add_one(nn_params *p, nn_init init, const char *name, int ndim, const int64_t *shape)
 {
     nn_param *q;
 
-    assert(ndim >= 1 && ndim <= NN_MAX_DIMS && !nn_params_find(p, name));
+    if (!check_one(p, name, ndim, shape))
+        return false;
     if (p->count == p->room) {
         int room = p->room ? 2 * p->room : 64;
         nn_param *more = realloc(p->at, (size_t)room * sizeof *more);
@@ -115,8 +150,7 @@ static bool add_one(nn_params *p, nn_init init, const char *name, int ndim, cons
     p->count++;
     for (int d = 0; d < ndim; d++) {
         q->shape[d] = shape[d];
-        if (shape[d] < 0 || !base_mul_i64(q->count, shape[d], &q->count))
-            return false;
+        q->count *= shape[d];
     }
     return true;
 }
@@ -127,14 +161,20 @@ static int add_names(nn_params *p, nn_init init, const char *pattern, int ndim, 
     const char *open = strchr(pattern, '{'), *close = open ? strchr(open, '}') : NULL;
     int n = 0;
 
-    assert(!open == !close);
+    if (!open != !close) {
+        base_fail(&p->error, BASE_VALUE, "parameter \"%s%s\": braces that do not close", p->scope, pattern);
+        return 0;
+    }
     for (const char *word = open ? open + 1 : pattern, *end; word; word = open && *end == ',' ? end + 1 : NULL) {
         char name[2 * NAME_BYTES];
         end = open ? word + strcspn(word, ",}") : word + strlen(word);
         int length = snprintf(name, sizeof name, "%s%.*s%.*s%s", p->scope, open ? (int)(open - pattern) : 0, pattern,
             (int)(end - word), word, open ? close + 1 : "");
-        assert(length < (int)sizeof name);
-        if (!add_one(p, init, name, ndim, shape))
+        if (length >= (int)sizeof name)
+            base_fail(&p->error, BASE_LIMIT, "parameter \"%s\": a name longer than %zu bytes", name, sizeof name - 1);
+        if (n == MOST_JOINED)
+            base_fail(&p->error, BASE_LIMIT, "parameter \"%s\": more than %d in one tensor", name, MOST_JOINED);
+        if (p->error.status || !add_one(p, init, name, ndim, shape))
             return 0;
         n++;
     }
@@ -145,11 +185,10 @@ nn_tensor *nn_params_add(nn_params *p, nn_init init, const char *name, int ndim,
 {
     joined *j = calloc(1, sizeof *j);
     const nn_param *q;
-    int n = j ? add_names(p, init, name, ndim, shape) : 0;
+    int n = j && !p->built ? add_names(p, init, name, ndim, shape) : 0;
 
-    assert(!p->values && !p->frozen);
     if (!n) {
-        p->failed = true;
+        base_fail(&p->error, BASE_NO_MEMORY, "parameters: no memory for \"%s\"", name);
         free(j);
         return NULL;
     }
@@ -166,17 +205,18 @@ nn_tensor *nn_params_add(nn_params *p, nn_init init, const char *name, int ndim,
 
 void nn_params_freeze(nn_params *p, const char *prefix)
 {
-    for (joined *j = p->head; j; j = j->next)
+    for (joined *j = p->built ? NULL : p->head; j; j = j->next)
         for (int i = 0; i < j->count; i++)
             if (!strncmp(p->at[j->first + i].name, prefix, strlen(prefix)))
-                j->frozen = true;
+                set_frozen(j, i, true);
 }
 
 void nn_params_thaw(nn_params *p, const char *part)
 {
-    for (joined *j = p->head; j; j = j->next)
-        if (strstr(p->at[j->first].name, part))
-            j->frozen = false;
+    for (joined *j = p->built ? NULL : p->head; j; j = j->next)
+        for (int i = 0; i < j->count; i++)
+            if (strstr(p->at[j->first + i].name, part))
+                set_frozen(j, i, false);
 }
 
 /* Floats of all tensors that are frozen, or that are not; -1: more than memory can address. */
@@ -185,10 +225,10 @@ static int64_t total(const nn_params *p, bool frozen)
     int64_t sum = 0, count;
 
     for (const joined *j = p->head; j; j = j->next)
-        if (j->frozen == frozen && (!base_mul_i64(p->at[j->first].count, j->count, &count) ||
+        if (is_frozen(j) == frozen && (!base_mul_i64(p->at[j->first].count, j->count, &count) ||
             !base_add_i64(sum, count + ALIGN_FLOATS - 1, &sum) || sum > INT64_MAX / 8))
             return -1;
-        else if (j->frozen == frozen)
+        else if (is_frozen(j) == frozen)
             sum -= sum % ALIGN_FLOATS;
     return sum;
 }
@@ -201,7 +241,7 @@ static void place(nn_params *p, joined *j, float *x, float *dx)
     for (int i = 0; i < j->count; i++) {
         nn_param *q = &p->at[j->first + i];
         q->x = x + i * q->count;
-        q->dx = dx ? dx + i * q->count : NULL;
+        q->dx = dx && !(j->frozen >> i & 1) ? dx + i * q->count : NULL;
     }
 }
 
@@ -209,27 +249,31 @@ base_status nn_params_build(nn_params *p, base_error *e)
 {
     int64_t at[2] = { 0, 0 };
 
-    assert(!p->values && !p->frozen);
+    if (p->built)
+        return base_fail(e, BASE_VALUE, "parameters: they are built already");
+    if (p->error.status)
+        return base_fail(e, p->error.status, "%s", p->error.text);
     p->trainable = total(p, false);
     p->n_frozen = total(p, true);
     p->values = take(p->trainable);
     p->grads = take(p->trainable);
     p->frozen = take(p->n_frozen);
-    if (p->failed || !p->values || !p->grads || !p->frozen)
+    if (!p->values || !p->grads || !p->frozen)
         return base_fail(e, BASE_NO_MEMORY, "parameters: no memory for %lld trainable and %lld frozen values",
             (long long)p->trainable, (long long)p->n_frozen);
     for (joined *j = p->head; j; j = j->next) {
-        int64_t count = p->at[j->first].count * j->count, *offset = &at[j->frozen];
-        place(p, j, (j->frozen ? p->frozen : p->values) + *offset, j->frozen ? NULL : p->grads + *offset);
+        int64_t count = p->at[j->first].count * j->count, *offset = &at[is_frozen(j)];
+        place(p, j, (is_frozen(j) ? p->frozen : p->values) + *offset, is_frozen(j) ? NULL : p->grads + *offset);
         *offset += (count + ALIGN_FLOATS - 1) / ALIGN_FLOATS * ALIGN_FLOATS;
     }
+    p->built = true;
     return BASE_OK;
 }
 
 bool nn_params_borrow(nn_params *p, int i, float *x)
 {
     for (joined *j = p->head; j; j = j->next)
-        if (j->first == i && j->count == 1 && j->frozen) {
+        if (j->first == i && j->count == 1 && is_frozen(j)) {
             if (!x)
                 return true;
             base_pages_drop(p->at[i].x, (size_t)p->at[i].count * sizeof *x);
@@ -271,7 +315,7 @@ static float draw(const base_random *r, nn_init init, int64_t i)
 
 void nn_params_init(nn_params *p, uint64_t seed)
 {
-    for (int i = 0; i < p->count; i++) {
+    for (int i = 0; p->built && i < p->count; i++) {
         nn_param *q = &p->at[i];
         base_random r = base_random_at(seed, 0, base_hash_text(BASE_HASH_INIT, q->name));
         base_parallel_for(q->count, 16384, k, end)
@@ -294,6 +338,14 @@ const nn_param *nn_params_find(const nn_params *p, const char *name)
 float *nn_params_values(const nn_params *p) { return p->values; }
 float *nn_params_grads(const nn_params *p) { return p->grads; }
 int64_t nn_params_trainable(const nn_params *p) { return p->trainable; }
+
+void nn_params_clear_frozen(const nn_params *p)
+{
+    for (const joined *j = p->head; j; j = j->next)
+        for (int i = 0; i < j->count && j->tensor.dx; i++)
+            if (j->frozen >> i & 1)
+                memset(j->tensor.dx + i * p->at[j->first].count, 0, (size_t)p->at[j->first].count * sizeof *j->tensor.dx);
+}
 
 void nn_params_zero_grads(nn_params *p)
 {

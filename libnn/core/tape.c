@@ -1,6 +1,7 @@
 /* The tape: records operators as they compute, frees what nobody needs any more, and runs backward.
  *
- * Memory. Structs live in `records` until the next begin. Values and gradients are blocks of `values`: trim gives back
+ * Memory. Structs live in `records` until the next begin; tensors in one of two rooms that take turns, so that those of
+ * the step before are still there to be told from this one's. Values and gradients are blocks of `values`: trim gives back
  * what neither backward nor the caller needs, backward gives back each node's result, gradient and saved block as soon
  * as the node is done. Operators borrow `scratch` and return it before they end. None of it calls malloc. */
 #include "libnn/core/core.h"
@@ -12,14 +13,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/hash.h"
 
 #define RECORDS_LIMIT ((size_t)1 << 30)
+#define TENSORS_LIMIT ((size_t)1 << 26)     /* a million */
 #define SCOPE_BYTES 256
 #define SCOPE_DEPTH 16
 
-/* nn_tensor.state */
-enum { IS_VALUE = 1, IS_RETAINED = 2, IS_NEEDED = 4 };
+/* nn_tensor.state. IS_ODD: which of the tape's two rooms it stands in. */
+enum { IS_VALUE = 1, IS_RETAINED = 2, IS_NEEDED = 4, IS_MADE = 8, IS_ODD = 16 };
 
 /* A tensor whose values are a block of the tape's pool. */
 typedef struct value {
@@ -28,7 +31,9 @@ typedef struct value {
 } value;
 
 struct nn_tape {
-    base_arena     *records, *scratch;
+    base_arena     *records, *scratch, *tensors[2];
+    int             turn;       /* the room of this step's tensors */
+    bool            ran;        /* backward did */
     base_pool      *values;
     nn_tape_options o;
     nn_mode         mode;
@@ -53,7 +58,8 @@ nn_tape *nn_tape_new(const nn_tape_options *o, base_error *e)
     if (o)
         t->o = *o;
     limit = t->o.memory ? t->o.memory : base_memory_total();
-    if (!(t->records = base_arena_new(RECORDS_LIMIT, e)) || !(t->scratch = base_arena_new(limit, e)) ||
+    if (!(t->records = base_arena_new(RECORDS_LIMIT, e)) || !(t->tensors[0] = base_arena_new(TENSORS_LIMIT, e)) ||
+        !(t->tensors[1] = base_arena_new(TENSORS_LIMIT, e)) || !(t->scratch = base_arena_new(limit, e)) ||
         !(t->values = base_pool_new(limit, e))) {
         nn_tape_free(t);
         return NULL;
@@ -66,6 +72,8 @@ void nn_tape_free(nn_tape *t)
     if (!t)
         return;
     base_arena_free(t->records);
+    base_arena_free(t->tensors[0]);
+    base_arena_free(t->tensors[1]);
     base_arena_free(t->scratch);
     base_pool_free(t->values);
     free(t);
@@ -73,6 +81,8 @@ void nn_tape_free(nn_tape *t)
 
 void nn_tape_begin(nn_tape *t, nn_mode mode, uint64_t step)
 {
+    t->turn = !t->turn;
+    base_arena_release(t->tensors[t->turn], 0);
     base_arena_release(t->records, 0);
     base_arena_release(t->scratch, 0);
     base_pool_reset(t->values);
@@ -82,6 +92,7 @@ void nn_tape_begin(nn_tape *t, nn_mode mode, uint64_t step)
     t->error.text[0] = '\0';
     t->last = NULL;
     t->newest = NULL;
+    t->ran = false;
     t->scope[0] = '\0';
     t->depth = 0;
 }
@@ -104,34 +115,57 @@ nn_tensor *nn_tape_fail(nn_tape *t, base_status status, const char *format, ...)
     return NULL;
 }
 
-bool nn_ready(const nn_tape *t, const nn_tensor *x) { return !t->error.status && x; }
+/* Sets the error where x is of the step before this one. */
+static bool is_stale(nn_tape *t, const nn_tensor *x)
+{
+    if (!(x->state & IS_MADE) || !(x->state & IS_ODD) == !t->turn)
+        return false;
+    nn_tape_fail(t, BASE_VALUE, "\"%s\" is of an earlier step: nn_tape_begin ends the life of what was made before",
+        x->name ? x->name : "input");
+    return true;
+}
+
+bool nn_ready_n(nn_tape *t, nn_tensor *const *x, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!x[i] || is_stale(t, x[i]))
+            return false;
+    return !t->error.status;
+}
 
 /* ---- scopes and random numbers ---------------------------------------------------------------------------------- */
 
 void nn_scope_push(nn_tape *t, const char *format, int index)
 {
-    int end = t->depth ? t->scope_end[t->depth - 1] : 0;
+    int end = t->depth ? t->scope_end[base_min_i64(t->depth, SCOPE_DEPTH) - 1] : 0;
 
-    assert(t->depth < SCOPE_DEPTH);
+    if (t->depth++ >= SCOPE_DEPTH) {
+        nn_tape_fail(t, BASE_LIMIT, "more than %d names inside each other", SCOPE_DEPTH);
+        return;
+    }
     if (end && end + 1 < SCOPE_BYTES)
         t->scope[end++] = '.';
     end += snprintf(t->scope + end, (size_t)(SCOPE_BYTES - end), format, index);
-    assert(end < SCOPE_BYTES);
-    t->scope_end[t->depth++] = end;
+    if (end >= SCOPE_BYTES) {
+        nn_tape_fail(t, BASE_LIMIT, "a name longer than %d bytes", SCOPE_BYTES - 1);
+        end = SCOPE_BYTES - 1;
+    }
+    t->scope_end[t->depth - 1] = end;
 }
 
 void nn_scope_pop(nn_tape *t)
 {
-    assert(t->depth > 0);
-    t->depth--;
-    t->scope[t->depth ? t->scope_end[t->depth - 1] : 0] = '\0';
+    if (t->depth == 0)
+        nn_tape_fail(t, BASE_VALUE, "more names taken off than put on");
+    else if (--t->depth < SCOPE_DEPTH)
+        t->scope[t->depth ? t->scope_end[t->depth - 1] : 0] = '\0';
 }
 
 bool nn_is_random(const nn_tape *t) { return t->mode & NN_RANDOM; }
 
 base_random nn_tape_random(const nn_tape *t, const char *site)
 {
-    uint64_t name = base_hash_text(base_hash_text(base_hash_text(BASE_HASH_INIT, t->scope), "."), site);
+    uint64_t name = base_hash_text(base_hash_text(base_hash_text(BASE_HASH_INIT, t->scope), "."), site ? site : "");
 
     return base_random_at(t->o.seed, t->step, name);
 }
@@ -175,13 +209,30 @@ const int *nn_tape_keep_ints(nn_tape *t, const int *x, int64_t n)
     return copy;
 }
 
-const nn_seqs *nn_tape_keep_seqs(nn_tape *t, int n, const int64_t *begin)
+static bool offsets_fit(nn_tape *t, const char *what, int64_t rows, int n, const int64_t *begin)
 {
-    size_t bytes = (size_t)(n + 1) * sizeof *begin;
-    nn_seqs *s = nn_tape_keep(t, sizeof *s);
-    int64_t *copy = nn_tape_keep(t, bytes);
+    int u = 0;
 
-    if (!s || !copy)
+    if (n < 0 || begin[0] != 0)
+        return nn_tape_fail(t, BASE_SHAPE, "%s: %d utterances, the first at row %lld", what, n, (long long)(n < 0 ? 0 : begin[0]));
+    while (u < n && begin[u] <= begin[u + 1])
+        u++;
+    if (u < n)
+        return nn_tape_fail(t, BASE_SHAPE, "%s: utterance %d begins at row %lld and ends at row %lld", what, u,
+            (long long)begin[u], (long long)begin[u + 1]);
+    if (begin[n] != rows)
+        return nn_tape_fail(t, BASE_SHAPE, "%s: the utterances end at row %lld, %lld rows are asked for", what,
+            (long long)begin[n], (long long)rows);
+    return true;
+}
+
+const nn_seqs *nn_tape_keep_seqs(nn_tape *t, const char *what, int64_t rows, int n, const int64_t *begin)
+{
+    size_t bytes = ((size_t)n + 1) * sizeof *begin;
+    nn_seqs *s;
+    int64_t *copy;
+
+    if (!offsets_fit(t, what, rows, n, begin) || !(s = nn_tape_keep(t, sizeof *s)) || !(copy = nn_tape_keep(t, bytes)))
         return NULL;
     memcpy(copy, begin, bytes);
     s->n = n;
@@ -223,15 +274,18 @@ float *nn_node_save(nn_node *g, int64_t count)
 
 static nn_tensor *new_value(nn_tape *t, nn_shape shape, float *x)
 {
-    value *v = nn_tape_keep(t, sizeof *v);
+    value *v = base_arena_take(t->tensors[t->turn], sizeof *v);
+    int64_t count;
 
+    if (shape.rows < 0 || shape.cols < 1 || !base_mul_i64(shape.rows, shape.cols, &count) || count > INT64_MAX / 8)
+        return nn_tape_fail(t, BASE_SHAPE, "a tensor [%lld][%d]", (long long)shape.rows, shape.cols);
     if (!v)
-        return NULL;
+        return out_of_memory(t, "tensors", sizeof *v);
     *v = (value){ .tensor = { .rows = shape.rows, .cols = shape.cols, .seqs = shape.seqs }, .before = t->newest };
-    v->tensor.x = x ? x : take_floats(t, shape.rows * shape.cols, "values");
+    v->tensor.x = x ? x : take_floats(t, count, "values");
     if (!v->tensor.x)
         return NULL;
-    v->tensor.state = x ? 0 : IS_VALUE;
+    v->tensor.state = (unsigned char)(IS_MADE | (t->turn ? IS_ODD : 0) | (x ? 0 : IS_VALUE));
     t->newest = v;
     return &v->tensor;
 }
@@ -241,11 +295,10 @@ static nn_tensor *input(nn_tape *t, float *wrapped, const float *x, int64_t rows
     nn_shape shape = { rows, cols, NULL };
     nn_tensor *v;
 
-    if (t->error.status || (begin && !(shape.seqs = nn_tape_keep_seqs(t, n, begin))))
+    if (t->error.status || (begin && !(shape.seqs = nn_tape_keep_seqs(t, "input", rows, n, begin))))
         return NULL;
-    if (begin && (begin[0] != 0 || begin[n] != rows))
-        return nn_tape_fail(t, BASE_SHAPE, "input: its utterances end at row %lld, it has %lld rows", (long long)begin[n],
-            (long long)rows);
+    if (!begin && n != 0)
+        return nn_tape_fail(t, BASE_SHAPE, "input: %d utterances without offsets", n);
     v = new_value(t, shape, wrapped);
     if (v && x && nn_numel(v) > 0)
         memcpy(v->x, x, (size_t)(rows * cols) * sizeof *x);
@@ -259,7 +312,11 @@ nn_tensor *nn_input(nn_tape *t, const float *x, int64_t rows, int cols, int n, c
 
 nn_tensor *nn_input_wrap(nn_tape *t, float *x, int64_t rows, int cols, int n, const int64_t *begin)
 {
-    return input(t, x, NULL, rows, cols, n, begin);
+    static float nothing;
+
+    if (!x && rows > 0)
+        return nn_tape_fail(t, BASE_VALUE, "input: no values to wrap");
+    return input(t, x ? x : &nothing, NULL, rows, cols, n, begin);
 }
 
 nn_tensor *nn_input_grad(nn_tape *t, const float *x, int64_t rows, int cols, int n, const int64_t *begin)
@@ -279,11 +336,14 @@ static bool inputs_usable(nn_tape *t, const nn_op *op, nn_tensor *const *in, int
 {
     if (t->error.status)
         return false;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        if (in[i] && is_stale(t, in[i]))
+            return false;
         if (in[i] && !in[i]->x && nn_numel(in[i])) {
             nn_tape_fail(t, BASE_VALUE, "%s: input %d was freed (retain it, or build its parameters)", op->name, i);
             return false;
         }
+    }
     if (!in[0])
         nn_tape_fail(t, BASE_VALUE, "%s: input 0 is NULL", op->name);
     return in[0] != NULL;
@@ -345,8 +405,7 @@ nn_mark nn_tape_mark(const nn_tape *t) { return (nn_mark){ t->last, t->newest };
 
 void nn_tape_retain(nn_tape *t, nn_tensor *x)
 {
-    (void)t;
-    if (x)
+    if (x && !is_stale(t, x))
         x->state |= IS_RETAINED;
 }
 
@@ -360,16 +419,16 @@ static void free_values(nn_tape *t, nn_tensor *x)
 
 nn_tensor *nn_tape_trim(nn_tape *t, nn_mark mark, nn_tensor *keep)
 {
-    if (t->error.status)
+    if (t->error.status || (keep && is_stale(t, keep)))
         return NULL;
-    for (nn_node *g = t->last; g != mark.node; g = g->before) {
+    for (nn_node *g = t->last; g && g != mark.node; g = g->before) {
         for (int i = 0; i < g->n_in; i++)
             if (g->in[i] && g->keeps & NN_KEEPS(i))
                 g->in[i]->state |= IS_NEEDED;
         if (g->keeps & NN_KEEPS_OUTPUT)
             g->out->state |= IS_NEEDED;
     }
-    for (value *v = t->newest; v != mark.tensor; v = v->before)
+    for (value *v = t->newest; v && v != mark.tensor; v = v->before)
         if (!(v->tensor.state & IS_NEEDED) && &v->tensor != keep)
             free_values(t, &v->tensor);
     return keep;
@@ -432,16 +491,22 @@ static void release_node(nn_tape *t, nn_node *g)
 
 base_status nn_tape_backward(nn_tape *t, nn_tensor *loss)
 {
-    if (t->error.status)
+    if (t->error.status || (loss && is_stale(t, loss)))
         return t->error.status;
     if (!loss || loss->rows != 1 || loss->cols != 1)
         return nn_tape_fail(t, BASE_SHAPE, "backward: the loss must be [1][1]"), BASE_SHAPE;
+    if (t->ran)
+        return nn_tape_fail(t, BASE_VALUE, "backward: it ran already in this step"), BASE_VALUE;
     if (!loss->needs_grad)
         return BASE_OK;
+    t->ran = true;
     nn_tape_retain(t, loss);
-    if (!(loss->dx = take_floats(t, 1, "gradients")))
-        return t->error.status;
-    loss->dx[0] = 1.0f;
+    if (!loss->dx) {
+        if (!(loss->dx = take_floats(t, 1, "gradients")))
+            return t->error.status;
+        loss->dx[0] = 0.0f;
+    }
+    loss->dx[0] += 1.0f;
     for (nn_node *g = t->last; g && !t->error.status; g = g->before) {
         size_t mark = base_arena_mark(t->scratch);
         if (g->out->dx) {

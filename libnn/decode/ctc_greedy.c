@@ -11,7 +11,7 @@
 
 base_status nn_check_log_probs(const float *log_probs, int64_t frames, int v, int blank, base_error *e)
 {
-    if (frames < 0 || frames > INT_MAX || v < 1)
+    if (frames < 0 || frames > INT_MAX || v < 1 || (!log_probs && frames))
         return base_fail(e, BASE_SHAPE, "log probabilities: %lld frames of %d labels", (long long)frames, v);
     if (blank < 0 || blank >= v)
         return base_fail(e, BASE_VALUE, "log probabilities: blank %d, expected 0 to %d", blank, v - 1);

@@ -164,13 +164,18 @@ static base_status advance(search *s, base_error *e)
             return e->status;
     }
     s->step++;
-    return p ? BASE_OK : e->status;
+    if (!p && !e->status)
+        base_fail(e, BASE_VALUE, "decoding: word %d: the model gave no reason why it has no answer", s->step);
+    return e->status;
 }
 
 /* ---- the whole -------------------------------------------------------------------------------------------------- */
 
 static base_status check(const nn_sequence_model *m, const nn_sequence_options *o, base_error *e)
 {
+    if (m->sentences < 0 || m->vocab < 1 || !m->next || (m->sentences && !m->source))
+        return base_fail(e, BASE_VALUE, "decoding: %d sentences, a vocabulary of %d, %s to ask, %s sources", m->sentences,
+            m->vocab, m->next ? "a model" : "no model", m->source ? "with" : "without");
     if (o->beam < 1 || o->beam > 1 << 20 || o->nbest < 1 || o->nbest > o->beam)
         return base_fail(e, BASE_VALUE, "decoding: beam %d, nbest %d, expected 1 <= nbest <= beam", o->beam, o->nbest);
     if (o->start < 0 || o->start >= m->vocab || o->end < 0 || o->end >= m->vocab || o->pad == o->end)
@@ -243,7 +248,8 @@ static bool goes_on(const search *s)
 base_status nn_sequence_beam(const nn_sequence_model *m, const nn_sequence_options *o, nn_hypothesis *out, int *found,
     base_error *e)
 {
-    base_status status = check(m, o, e);
+    base_error own = BASE_ERROR_INIT;
+    base_status status = check(m, o, e = e ? e : &own);
     search s;
 
     for (int u = 0; u < m->sentences; u++)

@@ -1,6 +1,5 @@
 /* BERT (Devlin et al. 2019) as Hugging Face's BertModel and BertForMaskedLM compute it: post-norm, exact GELU.
  * Sentences are packed one after another; a token's position counts from its sentence's first. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,17 +77,20 @@ nn_tensor *nn_bert_encode(nn_tape *t, const nn_bert *m, nn_tensor *x, int layer)
 
 nn_tensor *nn_bert_pool(nn_tape *t, const nn_bert *m, nn_tensor *states)
 {
-    const nn_seqs *seqs = states ? states->seqs : NULL;
+    const nn_seqs *seqs = states && !nn_tape_error(t) ? states->seqs : NULL;
     nn_tensor *x = seqs ? nn_gather_rows(t, states, seqs->begin, seqs->n) : NULL;
 
-    assert(m->pooler.w && (!states || seqs));
-    for (int u = 0; seqs && u < seqs->n; u++)
-        assert(seqs->begin[u] < seqs->begin[u + 1]);
+    if (!m->pooler.w || (states && !seqs))
+        return nn_tape_fail(t, BASE_SHAPE, "pooler: %s", m->pooler.w ? "the states belong to no sentences" : "BERT has none");
+    for (int u = 0; x && u < seqs->n; u++)
+        if (seqs->begin[u] == seqs->begin[u + 1])
+            return nn_tape_fail(t, BASE_SHAPE, "pooler: sentence %d has no words", u);
     return nn_tanh(t, nn_dense_apply(t, x, m->pooler));
 }
 
 nn_tensor *nn_bert_words(nn_tape *t, const nn_bert *m, nn_tensor *states)
 {
-    assert(m->head.bias);
+    if (!m->head.bias)
+        return nn_tape_fail(t, BASE_VALUE, "cls.predictions: BERT has no word head");
     return nn_word_head_apply(t, &m->head, &m->c, m->out, states);
 }

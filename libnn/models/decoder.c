@@ -197,7 +197,9 @@ static base_status fail(const nn_decoding *d, base_error *e)
 nn_decoding *nn_decoding_new(nn_tape *t, const nn_decoder *m, nn_tensor *source, base_error *e)
 {
     nn_decoding *d = calloc(1, sizeof *d);
+    base_error own = BASE_ERROR_INIT;
 
+    e = e ? e : &own;
     if (!d) {
         base_fail(e, BASE_NO_MEMORY, "decoding: no memory");
         return NULL;

@@ -1,6 +1,5 @@
 /* HuBERT (Hsu et al. 2021) as Hugging Face's HubertModel computes it, in both published variants, and with a log-mel
  * front end in place of the convolutions for small models trained from scratch. */
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -160,6 +159,7 @@ nn_tensor *nn_hubert_encode(nn_tape *t, const nn_hubert *m, nn_tensor *features,
 
 nn_tensor *nn_hubert_encode_masked(nn_tape *t, const nn_hubert *m, nn_tensor *features, const unsigned char *mask)
 {
-    assert(m->mask_embed);
+    if (!m->mask_embed)
+        return nn_tape_fail(t, BASE_VALUE, "masked_spec_embed: HuBERT has none");
     return encode(t, m, features, mask, -1);
 }

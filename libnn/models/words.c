@@ -27,14 +27,16 @@ nn_tensor *nn_words_embed(nn_tape *t, const nn_words *w, const nn_bert_config *c
 {
     static const int64_t first = 0;
     nn_mark mark = nn_tape_mark(t);
-    nn_tensor *x = nn_embedding(t, w->word, ids, begin[n], n, begin);
+    int64_t rows = begin && n >= 0 ? begin[n] : 0;
+    nn_tensor *x = begin && (ids || !rows) ? nn_embedding(t, w->word, ids, rows, n, begin)
+                                           : nn_tape_fail(t, BASE_SHAPE, "%d sentences without words", n);
 
     if (types)
-        x = nn_add(t, x, nn_embedding(t, w->type, types, begin[n], n, begin));
+        x = nn_add(t, x, nn_embedding(t, w->type, types, rows, n, begin));
     else
         x = nn_add(t, x, nn_gather_rows(t, w->type, &first, 1));
     if (place < 0)
-        x = nn_add(t, x, nn_embedding(t, w->position, NULL, begin[n], n, begin));
+        x = nn_add(t, x, nn_embedding(t, w->position, NULL, rows, n, begin));
     else
         x = nn_add(t, x, nn_gather_rows(t, w->position, &place, 1));
     x = nn_norm_apply(t, x, w->norm, c->encoder.eps);

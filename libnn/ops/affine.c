@@ -1,13 +1,17 @@
 /* x w' + b: one matrix product; the bias is written first and the product added to it. */
 #include "libnn/ops/affine.h"
 
+#include <limits.h>
 #include <string.h>
 
-bool nn_affine_fits(nn_tape *t, const char *op, const nn_tensor *x, const nn_tensor *w, const nn_tensor *b)
+bool nn_affine_fits(nn_tape *t, const char *op, nn_tensor *x, nn_tensor *w, nn_tensor *b)
 {
-    if (!nn_ready(t, x) || !nn_ready(t, w))
+    if (!nn_ready(t, x, w))
         return false;
-    if (x->cols != w->cols)
+    if (x->rows > INT_MAX || w->rows > INT_MAX)
+        nn_tape_fail(t, BASE_LIMIT, "%s: x is [%lld][%d], w [%lld][%d]: at most %d rows", op, (long long)x->rows, x->cols,
+            (long long)w->rows, w->cols, INT_MAX);
+    else if (x->cols != w->cols)
         nn_tape_fail(t, BASE_SHAPE, "%s: x is [%lld][%d], w \"%s\" [%lld][%d]: the columns differ", op,
             (long long)x->rows, x->cols, w->name ? w->name : "", (long long)w->rows, w->cols);
     else if (b && (b->rows != 1 || b->cols != w->rows))

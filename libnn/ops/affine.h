@@ -5,7 +5,7 @@
 #include "libnn/ops/op.h"
 
 /* Checks shapes; sets the tape's error and returns false when they do not fit. op: the operator's name. */
-bool nn_affine_fits(nn_tape *t, const char *op, const nn_tensor *x, const nn_tensor *w, const nn_tensor *b);
+bool nn_affine_fits(nn_tape *t, const char *op, nn_tensor *x, nn_tensor *w, nn_tensor *b);
 /* y [rows][out] = x w' + b */
 void nn_affine(float *y, const nn_tensor *x, const nn_tensor *w, const nn_tensor *b);
 /* From du [rows][out], the gradient of the product, to those of inputs x, w and b = 0, 1 and 2 of g. */

@@ -1,4 +1,6 @@
 /* concat: the columns of a, then the columns of b, row by row. Keeps nothing. */
+#include <limits.h>
+
 #include "libnn/ops/columns.h"
 
 static void backward(nn_node *g)
@@ -30,9 +32,9 @@ nn_tensor *nn_concat(nn_tape *t, nn_tensor *a, nn_tensor *b)
 {
     nn_node *g;
 
-    if (!nn_ready(t, a) || !b)
+    if (!nn_ready(t, a, b))
         return NULL;
-    if (a->rows != b->rows)
+    if (a->rows != b->rows || a->cols > INT_MAX - b->cols)
         return nn_tape_fail(t, BASE_SHAPE, "concat: [%lld][%d] beside [%lld][%d]", (long long)a->rows, a->cols,
             (long long)b->rows, b->cols);
     g = nn_record(t, &nn_op_concat, nn_like_cols(a, a->cols + b->cols), a, b);

@@ -106,7 +106,7 @@ nn_tensor *nn_contrastive_loss(nn_tape *t, nn_tensor *a, nn_tensor *b, float tem
     int64_t n;
     int cols;
 
-    if (!nn_ready(t, a) || !b)
+    if (!nn_ready(t, a, b))
         return NULL;
     n = a->rows;
     cols = a->cols;

@@ -187,7 +187,7 @@ nn_tensor *nn_conv1d(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor *b, int k
     conv *c;
     float *v;
 
-    if (!nn_ready(t, x) || !nn_ready(t, w))
+    if (!nn_ready(t, x, w))
         return NULL;
     if (!x->seqs || k < 1 || stride < 1 || (int64_t)w->cols != (int64_t)x->cols * k || (b && (b->rows != 1 || b->cols != w->rows)))
         return nn_tape_fail(t, BASE_SHAPE, "conv1d: x %s of %d columns, %d taps, stride %d, w [%lld][%d], b [%lld][%d]",

@@ -63,7 +63,7 @@ nn_tensor *nn_cosine(nn_tape *t, nn_tensor *a, nn_tensor *b)
 {
     nn_node *g;
 
-    if (!nn_ready(t, a) || !b)
+    if (!nn_ready(t, a, b))
         return NULL;
     if (a->rows != b->rows || a->cols != b->cols)
         return nn_tape_fail(t, BASE_SHAPE, "cosine: [%lld][%d] and [%lld][%d]", (long long)a->rows, a->cols,

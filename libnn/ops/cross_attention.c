@@ -23,7 +23,7 @@ const nn_op nn_op_cross_attention = { .name = "cross_attention", .backward = bac
 
 nn_tensor *nn_cross_attention(nn_tape *t, nn_tensor *q, nn_tensor *kv, int heads, float p, const char *site)
 {
-    if (!nn_ready(t, q) || !kv)
+    if (!nn_ready(t, q, kv))
         return NULL;
     if (!q->seqs || !kv->seqs || q->seqs->n != kv->seqs->n)
         return nn_tape_fail(t, BASE_SHAPE, "cross_attention: queries of %d utterances, keys of %d",

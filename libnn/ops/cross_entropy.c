@@ -134,6 +134,8 @@ nn_tensor *nn_cross_entropy(nn_tape *t, nn_tensor *logits, const int *labels, co
     if (!(given->smoothing >= 0.0f && given->smoothing <= 1.0f))
         return nn_tape_fail(t, BASE_VALUE, "cross_entropy: smoothing %g, it must be in 0 .. 1",
             (double)given->smoothing);
+    if (!labels && logits->rows)
+        return nn_tape_fail(t, BASE_SHAPE, "cross_entropy: %lld rows without labels", (long long)logits->rows);
     g = nn_record(t, &nn_op_cross_entropy, ((nn_shape){ 1, 1, NULL }), logits);
     if (!g || !(o = nn_node_data(g, sizeof *o)) || !nn_node_save(g, 2 * logits->rows) ||
         !(loss = nn_scratch(t, logits->rows)))

@@ -226,7 +226,7 @@ static bool labels_fit(nn_tape *t, const nn_tensor *x, const int *labels, const 
     if (blank < 0 || blank >= x->cols)
         return nn_tape_fail(t, BASE_VALUE, "ctc_loss: blank %d, there are %d symbols", blank, x->cols), false;
     for (int u = 0; u < x->seqs->n; u++) {
-        if (begin[u + 1] < begin[u] || begin[u + 1] - begin[u] > INT32_MAX / 4)
+        if (begin[0] < 0 || begin[u + 1] < begin[u] || begin[u + 1] - begin[u] > INT32_MAX / 4)
             return nn_tape_fail(t, BASE_VALUE, "ctc_loss: labels %lld .. %lld of utterance %d", (long long)begin[u],
                 (long long)begin[u + 1], u), false;
         for (int64_t i = begin[u]; i < begin[u + 1]; i++)
@@ -294,6 +294,8 @@ nn_tensor *nn_ctc_loss(nn_tape *t, nn_tensor *logits, const int *labels, const i
     if (!logits->seqs)
         return nn_tape_fail(t, BASE_SHAPE, "ctc_loss: the rows of [%lld][%d] belong to no utterances",
             (long long)logits->rows, logits->cols);
+    if (!label_begin || (!labels && label_begin[logits->seqs->n] > label_begin[0]))
+        return nn_tape_fail(t, BASE_SHAPE, "ctc_loss: %d utterances without labels", logits->seqs->n);
     if (!labels_fit(t, logits, labels, label_begin, o->blank))
         return NULL;
     g = nn_record(t, &nn_op_ctc_loss, ((nn_shape){ 1, 1, NULL }), logits);

@@ -54,7 +54,7 @@ nn_tensor *nn_dropout_add(nn_tape *t, nn_tensor *h, nn_tensor *x, float p, const
     nn_node *g;
     dropout *d;
 
-    if (!nn_ready(t, h) || !x)
+    if (!nn_ready(t, h, x))
         return NULL;
     if (h->rows != x->rows || h->cols != x->cols)
         return nn_tape_fail(t, BASE_SHAPE, "dropout_add: [%lld][%d] onto [%lld][%d]", (long long)h->rows, h->cols,

@@ -36,11 +36,13 @@ nn_tensor *nn_embedding(nn_tape *t, nn_tensor *table, const int *ids, int64_t ro
     const nn_seqs *seqs = NULL;
     int64_t *index;
 
-    if (!nn_ready(t, table) || (begin && !(seqs = nn_tape_keep_seqs(t, n, begin))))
+    if (!nn_ready(t, table))
         return NULL;
-    if ((seqs && (begin[0] != 0 || begin[n] != rows)) || (!seqs && !ids))
-        return nn_tape_fail(t, BASE_SHAPE, "embedding: the utterances end at row %lld, %lld rows are asked for",
-            (long long)(seqs ? begin[n] : 0), (long long)rows);
+    if (rows < 0 || (!begin && n) || (!begin && !ids && rows))
+        return nn_tape_fail(t, BASE_SHAPE, "embedding: %lld rows of %d utterances %s offsets and %s ids", (long long)rows, n,
+            begin ? "with" : "without", ids ? "with" : "without");
+    if (begin && !(seqs = nn_tape_keep_seqs(t, "embedding", rows, n, begin)))
+        return NULL;
     index = find_rows(t, table, ids, rows, seqs);
     return index ? nn_gather(t, &nn_op_embedding, table, index, rows, seqs) : NULL;
 }

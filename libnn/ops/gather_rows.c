@@ -19,7 +19,11 @@ nn_tensor *nn_gather_rows(nn_tape *t, nn_tensor *x, const int64_t *index, int64_
 {
     int64_t *kept;
 
-    if (!nn_ready(t, x) || !(kept = nn_tape_keep(t, (size_t)rows * sizeof *kept)))
+    if (!nn_ready(t, x))
+        return NULL;
+    if (rows < 0 || (!index && rows))
+        return nn_tape_fail(t, BASE_SHAPE, "gather_rows: %lld rows %s", (long long)rows, index ? "" : "without numbers");
+    if (!(kept = nn_tape_keep(t, (size_t)rows * sizeof *kept)))
         return NULL;
     for (int64_t i = 0; i < rows; i++) {
         if (index[i] < 0 || index[i] >= x->rows)

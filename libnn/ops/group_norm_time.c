@@ -135,7 +135,7 @@ nn_tensor *nn_group_norm_time(nn_tape *t, nn_tensor *x, nn_tensor *g, nn_tensor 
     nn_node *node;
     float *stats;
 
-    if (!nn_ready(t, x) || !g || !b)
+    if (!nn_ready(t, x, g, b))
         return NULL;
     if (!x->seqs || g->rows != 1 || b->rows != 1 || g->cols != x->cols || b->cols != x->cols)
         return nn_tape_fail(t, BASE_SHAPE, "group_norm_time: wants utterances of frames; found %s, %d columns, gain "

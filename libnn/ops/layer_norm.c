@@ -136,7 +136,7 @@ nn_tensor *nn_layer_norm(nn_tape *t, nn_tensor *x, nn_tensor *g, nn_tensor *b, f
     nn_node *node;
     float *stats;
 
-    if (!nn_ready(t, x) || !g || !b)
+    if (!nn_ready(t, x, g, b))
         return NULL;
     if (g->rows != 1 || b->rows != 1 || g->cols != x->cols || b->cols != x->cols)
         return nn_tape_fail(t, BASE_SHAPE, "layer_norm: %d columns of input, gain [%lld][%d], bias [%lld][%d]", x->cols,

@@ -78,6 +78,8 @@ nn_tensor *nn_linear_gelu(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor *b, 
 
     if (!nn_affine_fits(t, "linear_gelu", x, w, b))
         return NULL;
+    if (!(p >= 0.0f && p < 1.0f))
+        return nn_tape_fail(t, BASE_VALUE, "linear_gelu: probability %g, it must be at least 0 and less than 1", (double)p);
     g = nn_record(t, &nn_op_linear_gelu, nn_like_cols(x, (int)w->rows), x, w, b);
     if (!g || !(o = nn_node_data(g, sizeof *o)) || !(u = nn_node_save(g, nn_numel(g->out))))
         return NULL;

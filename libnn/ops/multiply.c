@@ -56,7 +56,7 @@ nn_tensor *nn_multiply(nn_tape *t, nn_tensor *a, nn_tensor *b)
 {
     nn_node *g;
 
-    if (!nn_ready(t, a) || !b)
+    if (!nn_ready(t, a, b))
         return NULL;
     if ((b->rows != 1 && b->rows != a->rows) || b->cols != a->cols)
         return nn_tape_fail(t, BASE_SHAPE, "multiply: [%lld][%d] by [%lld][%d]", (long long)a->rows, a->cols,

@@ -272,7 +272,7 @@ nn_tensor *nn_pos_conv(nn_tape *t, nn_tensor *x, nn_tensor *v, nn_tensor *g, nn_
     nn_node *node;
     pos_conv *c;
 
-    if (!nn_ready(t, x) || !nn_ready(t, v) || !nn_ready(t, g))
+    if (!nn_ready(t, x, v, g))
         return NULL;
     if (!x->seqs || k < 1 || groups < 1 || x->cols % groups || v->rows != x->cols ||
         (int64_t)v->cols != (int64_t)x->cols / groups * k || g->rows != 1 || g->cols != k ||

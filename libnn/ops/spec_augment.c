@@ -68,8 +68,10 @@ int64_t nn_mask_frames(const nn_mask_options *o, uint64_t seed, uint64_t step, c
     draws d = { base_random_at(seed, step, base_hash_text(BASE_HASH_INIT, name)), 2 };
     int64_t masked = 0;
 
+    if (frames <= 0)
+        return 0;
     memset(mask, 0, (size_t)frames);
-    if (o->time_prob > 0.0f)
+    if (o->time_prob > 0.0f && o->time_length > 0)
         draw_spans(&d, o->time_prob, o->time_length, o->time_min, base_random_uniform(&d.random, 0), frames, mask);
     for (int64_t i = 0; i < frames; i++)
         masked += mask[i] &= MASKED;
@@ -153,9 +155,13 @@ nn_tensor *nn_spec_augment(nn_tape *t, nn_tensor *x, nn_tensor *embed, const nn_
 
     if (!nn_ready(t, x))
         return NULL;
-    if (!x->seqs || (embed && (embed->rows != 1 || embed->cols != x->cols)))
-        return nn_tape_fail(t, BASE_SHAPE, "spec_augment: x %s of %d columns, embed [%lld][%d]",
-            x->seqs ? "utterances" : "loose rows", x->cols, (long long)(embed ? embed->rows : 0), embed ? embed->cols : 0);
+    if (!x->seqs || !o || (embed && (embed->rows != 1 || embed->cols != x->cols)))
+        return nn_tape_fail(t, BASE_SHAPE, "spec_augment: x %s of %d columns, %s, embed [%lld][%d]",
+            x->seqs ? "utterances" : "loose rows", x->cols, o ? "options" : "no options",
+            (long long)(embed ? embed->rows : 0), embed ? embed->cols : 0);
+    if (!(o->time_prob <= 1.0f && o->feature_prob <= 1.0f))
+        return nn_tape_fail(t, BASE_VALUE, "spec_augment: probabilities %g and %g, they must be 1 at most",
+            (double)o->time_prob, (double)o->feature_prob);
     if ((o->time_prob > 0.0f && o->time_length < 1) || (o->feature_prob > 0.0f && o->feature_length < 1))
         return nn_tape_fail(t, BASE_VALUE, "spec_augment: spans of %d frames and %d columns, they must be 1 at least",
             o->time_length, o->feature_length);

@@ -29,7 +29,7 @@ nn_tensor *nn_stack(nn_tape *t, nn_tensor *a, nn_tensor *b)
 {
     nn_node *g;
 
-    if (!nn_ready(t, a) || !b)
+    if (!nn_ready(t, a, b))
         return NULL;
     if (a->cols != b->cols)
         return nn_tape_fail(t, BASE_SHAPE, "stack: [%lld][%d] on [%lld][%d]", (long long)a->rows, a->cols,

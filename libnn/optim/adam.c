@@ -81,7 +81,7 @@ static int by_begin(const void *x, const void *y)
     return (a->begin > b->begin) - (a->begin < b->begin);
 }
 
-/* Neighbours alike become one, with the gap between them: its zeros stay zero. */
+/* Neighbours alike become one. */
 static void resolve(nn_adam *a, const nn_params *p, const nn_adam_options *o)
 {
     segment *s = a->segments;
@@ -92,7 +92,7 @@ static void resolve(nn_adam *a, const nn_params *p, const nn_adam_options *o)
             s[n++] = segment_of(a, o, nn_params_at(p, i));
     qsort(s, (size_t)n, sizeof *s, by_begin);
     for (int i = 0; i < n; i++)
-        if (merged && s[merged - 1].factor == s[i].factor && s[merged - 1].decay == s[i].decay)
+        if (merged && s[merged - 1].end == s[i].begin && s[merged - 1].factor == s[i].factor && s[merged - 1].decay == s[i].decay)
             s[merged - 1].end = s[i].end;
         else
             s[merged++] = s[i];

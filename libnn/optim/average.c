@@ -1,5 +1,4 @@
 /* Averages of parameters over steps: a mean (Izmailov et al. 2018) or exponential (Polyak and Juditsky 1992). */
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -52,9 +51,10 @@ BASE_CLONES static void approach(float *restrict mean, const float *restrict p, 
 
 void nn_average_add(nn_average *a)
 {
-    assert(!a->swapped);
+    float *mean = a->swapped ? a->p : a->mean, *p = a->swapped ? a->mean : a->p;
+
     a->count++;
-    approach(a->mean, a->p, a->n, (float)(a->count == 1 ? 1 : a->decay > 0 ? 1 - a->decay : 1 / (double)a->count));
+    approach(mean, p, a->n, (float)(a->count == 1 ? 1 : a->decay > 0 ? 1 - a->decay : 1 / (double)a->count));
 }
 
 void nn_average_swap(nn_average *a)

@@ -1,8 +1,7 @@
 /* The global norm of the gradients (Pascanu et al. 2013), the same at any number of threads. */
 #include <math.h>
 
-#include "base/parallel.h"
-#include "libnn/nn.h"
+#include "libnn/core/core.h"
 
 #define BLOCKS 1024     /* partial sums, added in order */
 
@@ -23,6 +22,7 @@ double nn_grad_norm(const nn_params *p)
     int64_t n = nn_params_trainable(p), block = base_max_i64((n + BLOCKS - 1) / BLOCKS, 4096);
     double sums[BLOCKS], total = 0;
 
+    nn_params_clear_frozen(p);
     sum_squares(nn_params_grads(p), n, block, sums);
     for (int64_t k = 0; k < base_blocks(n, block); k++)
         total += sums[k];

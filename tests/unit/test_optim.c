@@ -377,6 +377,12 @@ START_TEST(averages)
         ck_assert_float_eq_tol(x[0], (float)expected, 1e-5f);
         nn_average_swap(a);
         ck_assert_float_eq(x[0], 36);
+        nn_average_swap(a);
+        nn_average_add(a);      /* of the parameters, which are where the average was */
+        nn_average_swap(a);
+        expected = kind ? d * expected + (1 - d) * 36 : expected + (36 - expected) / 7;
+        ck_assert_float_eq(x[0], 36);
+        ck_assert_float_eq_tol(nn_average_values(a)[0], (float)expected, 1e-5f);
         nn_average_free(a);
         nn_params_free(p);
     }
@@ -444,6 +450,43 @@ START_TEST(update_is_fast)
 }
 END_TEST
 
+/* One of three that make a tensor: its gradient is neither in the norm nor in an update. */
+START_TEST(parts_of_a_tensor_are_frozen)
+{
+    static const char *const names[] = { "q_proj", "k_proj", "v_proj" };
+
+    for (int part = 0; part < 3; part++)        /* the one that is frozen, or, with thaw, the only one that learns */
+        for (int thaw = 0; thaw < 2; thaw++) {
+            nn_params *p = nn_params_new();
+            nn_adam_options o = NN_ADAM_DEFAULTS;
+            nn_tensor *w = nn_params_add(p, (nn_init){ NN_INIT_NORMAL, 1 }, "{q,k,v}_proj", 2, (const int64_t[]){ 2, 3 });
+            float before[18];
+
+            nn_params_freeze(p, thaw ? "" : names[part]);
+            if (thaw)
+                nn_params_thaw(p, names[part]);
+            ck_assert_int_eq(nn_params_build(p, NULL), BASE_OK);
+            nn_params_init(p, 1);
+            nn_adam *a = nn_adam_new(p, &o, NULL);
+            ck_assert(w->dx && w->needs_grad);
+            memcpy(before, w->x, sizeof before);
+            for (int i = 0; i < 18; i++)
+                w->dx[i] = 2;
+            ck_assert_double_eq_tol(nn_grad_norm(p), sqrt(thaw ? 6 * 4 : 12 * 4), 1e-6);
+            nn_adam_step(a, 0.1, 1);
+            for (int k = 0; k < 3; k++) {
+                const nn_param *q = nn_params_find(p, names[k]);
+                bool learns = (k == part) == (thaw == 1);
+                ck_assert(q->x == w->x + 6 * k && (q->dx != NULL) == learns);
+                for (int i = 6 * k; i < 6 * k + 6; i++)
+                    ck_assert((w->x[i] != before[i]) == learns);
+            }
+            nn_adam_free(a);
+            nn_params_free(p);
+        }
+}
+END_TEST
+
 static bool is_subnormal(float x) { return x != 0.0f && fabsf(x) < FLT_MIN; }
 
 /* Without gradients moments decay to 0 in every variant, and are never subnormal on the way. */
@@ -489,6 +532,7 @@ static Suite *suite(void)
     unit_add(s, averages);
     unit_add(s, threads_change_nothing);
     unit_add(s, update_is_fast);
+    unit_add(s, parts_of_a_tensor_are_frozen);
     TCase *decay = tcase_create("moments_decay_to_zero");
     tcase_add_loop_test(decay, moments_decay_to_zero, NN_ADAMW, NN_ADAM_BERT + 1);
     suite_add_tcase(s, decay);

@@ -244,6 +244,18 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* Also where the caller has no place for the reason. */
+START_TEST(refuses_without_a_place_for_the_error)
+{
+    tx_table none = { .path = (char *)"text" };
+    FILE *f = fopen(vocab_path, "w");
+
+    ck_assert(f && fputs("a 3\n\xff\xfe 1\n", f) >= 0 && !fclose(f));
+    ck_assert_ptr_null(tx_vocab_fairseq(vocab_path, NULL));
+    ck_assert_int_ne(tx_wordpiece_build(&none, 1, "/nowhere/vocab.txt", NULL), BASE_OK);
+}
+END_TEST
+
 /* Built from a corpus, written, read again. */
 START_TEST(builds_and_writes)
 {
@@ -282,6 +294,7 @@ static Suite *suite(void)
         { "decodes_as_wav2vec2", decodes_as_wav2vec2 }, { "words_with_frames", words_with_frames },
         { "special_tokens_by_name", special_tokens_by_name }, { "languages", languages }, { "refuses", refuses },
         { "builds_and_writes", builds_and_writes },
+        { "refuses_without_a_place_for_the_error", refuses_without_a_place_for_the_error },
     };
 
     for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
