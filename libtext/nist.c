@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/error.h"
 #include "libtext/buffer.h"
 #include "libtext/table.h"
@@ -86,9 +87,9 @@ base_status tx_trn_read(tx_table *t, const char *path, base_error *e)
 void tx_ctm_write(FILE *f, const char *key, const char *channel, double begin, double duration, const char *word,
     double confidence)
 {
-    fprintf(f, "%s %s %.2f %.2f %s", key, channel, begin, duration, word);
+    base_fprintf(f, "%s %s %.2f %.2f %s", key, channel, begin, duration, word);
     if (!isnan(confidence))
-        fprintf(f, " %.3f", confidence);
+        base_fprintf(f, " %.3f", confidence);
     fputc('\n', f);
 }
 
@@ -108,7 +109,7 @@ static bool read_seconds(const char *field, double *value)
 {
     char *end;
 
-    *value = strtod(field, &end);
+    *value = base_strtod(field, &end);
     return end > field && *end == '\0' && isfinite(*value) && *value >= 0;
 }
 

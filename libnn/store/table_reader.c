@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/c_locale.h"
 #include "base/checked.h"
 #include "libnn/store/table.h"
 
@@ -186,7 +187,7 @@ static base_status read_number(stream *s, int c, float *x, base_error *e)
         s->at--;
     }
     text[n] = '\0';
-    *x = strtof(text, &end);
+    *x = base_strtof(text, &end);
     if (end == text || *end || strpbrk(text, "xX("))
         return base_fail(e, BASE_FORMAT, "byte %lld: \"%s\", expected a number or ']'", (long long)s->at - n, text);
     if (isinf(*x) && !strpbrk(text, "iI"))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/file.h"
 #include "libnn/store/table.h"
 
@@ -71,7 +72,7 @@ static void write_text(FILE *f, const nn_matrix *m)
     for (int64_t r = 0; r < m->rows; r++) {
         fputs("\n ", f);
         for (int c = 0; c < m->cols; c++)
-            fprintf(f, " %.9g", (double)m->x[r * m->cols + c]);
+            base_fprintf(f, " %.9g", (double)m->x[r * m->cols + c]);
     }
     fputs(" ]\n", f);
 }
