@@ -26,6 +26,7 @@ typedef struct au_audio {
     int     source_rate;    /* as found, before mix-down and resampling */
     int     channels;
     double  seconds;        /* of the source, or of the segment cut from it */
+    const char *warning;    /* what the user should know of this sound; NULL: nothing */
 } au_audio;
 
 SERIN_API void au_audio_free(au_audio *a);      /* frees x and clears *a; NULL is fine */
@@ -36,14 +37,18 @@ typedef struct au_read_options {
     double  max_seconds;    /* longer sound (or segment) is refused, before it is decoded where the header tells */
     int     max_channels;   /* more are refused */
     bool    no_pipes;       /* refuse "cmd |" */
+    double  pipe_seconds;   /* a command that runs longer is ended; 0: it may */
+    bool    isolate;        /* decode in a child process: a decoder that crashes is an error of this sound */
 } au_read_options;
-#define AU_READ_DEFAULTS { 16000, 400, 3600.0, 64, false }
+#define AU_READ_DEFAULTS { 16000, 400, 3600.0, 64, false, 0.0, false }
 
-/* Reads one sound: a path to anything libsndfile opens, or "cmd |" or "-" (standard input), whose output is spooled to
- * memory and must be such a file; the command must exit with 0. Channels are mixed down by their mean, then resampled (au_resample). o NULL:
- * defaults. On failure *a is empty and the message names `source`: BASE_MISSING or BASE_IO (not there, unreadable, the
- * command failed), BASE_FORMAT (no audio, empty, truncated), BASE_VALUE (NaN or Inf), BASE_LIMIT (too short, too long,
- * too many channels), BASE_UNSUPPORTED (a pipe where they are refused). */
+/* Reads one sound: a path to anything libsndfile opens, or "cmd |" or "-" (standard input), whose output is kept in memory
+ * and must be such a file, with no more bytes than max_seconds of sound can have. A command is run by bash, with /dev/null
+ * for standard input; every part of its pipeline must exit with 0. Channels are mixed down by their mean, then resampled
+ * (au_resample). o NULL: defaults. On failure *a is empty and the message names `source`: BASE_MISSING or BASE_IO (not
+ * there, unreadable, the command failed, the child process died), BASE_FORMAT (no audio, empty, truncated, damaged),
+ * BASE_VALUE (NaN or Inf), BASE_LIMIT (too short, too long, too many channels, too slow), BASE_UNSUPPORTED (a pipe where
+ * they are refused; files of different rates joined). */
 SERIN_API base_status au_read(const char *source, const au_read_options *o, au_audio *a, base_error *e);
 
 /* y = x at rate `to`: libsamplerate's SRC_SINC_BEST_QUALITY, without delay; *m = ceil(n to / from) samples, malloc'd.

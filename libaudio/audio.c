@@ -25,7 +25,7 @@ base_status au_read(const char *name, const au_read_options *o, au_audio *a, bas
 
     memset(a, 0, sizeof(*a));
     o = o ? o : &defaults;
-    if ((status = au_source_open(&s, name, o, e)))
+    if ((status = au_source_open(&s, name, false, o, e)))
         return status;
     status = au_source_read(&s, &whole, o, a, e);
     au_source_close(&s);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/c_locale.h"
 #include "base/file.h"
 #include "libaudio/source.h"
 
@@ -130,7 +131,7 @@ static bool number(const char *text, double *v)
 {
     char *end;
 
-    *v = text ? strtod(text, &end) : 0.0;
+    *v = text ? base_strtod(text, &end) : 0.0;
     return text && !*end && end != text && fabs(*v) < 1e9;
 }
 
@@ -182,7 +183,7 @@ au_reader *au_reader_open(const char *rspecifier, const char *segments, const au
         return NULL;
     }
     r->o = o ? *o : defaults;
-    r->source.fd = -1;
+    r->source.bytes.fd = -1;
     r->open = -1;
     if (load(r, rspecifier, segments, e)) {
         au_reader_close(r);
@@ -217,7 +218,7 @@ base_status au_reader_read(au_reader *r, int64_t i, au_audio *a, base_error *e)
     if (r->open != s.recording) {
         au_source_close(&r->source);
         r->open = -1;
-        status = au_source_open(&r->source, r->wav.lines[s.recording].rest, &r->o, e);
+        status = au_source_open(&r->source, r->wav.lines[s.recording].rest, r->segments != NULL, &r->o, e);
         if (!status)
             r->open = s.recording;
     }

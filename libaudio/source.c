@@ -1,170 +1,143 @@
-/* Decoding: whatever libsndfile opens becomes mono float32. Nothing a header says is believed: buffers grow with what
- * was decoded, up to a limit, and a sound shorter than its header promises is refused. */
+/* From the parts of a sound to mono float32. Nothing a header says is believed: buffers grow with what was decoded, up to a
+ * limit, and a sound shorter than its header promises is refused. */
 #include "libaudio/source.h"
 
-#include <assert.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/parallel.h"
 
 #define BLOCK 16384         /* floats decoded at a time */
 #define OVERSHOOT 0.5       /* seconds a segment may end behind its recording, as in Kaldi's extract-segments */
+#define LEAST_RATE 1000     /* Hz: below, resampling would make hours of a small file */
 
-/* Input to libsndfile that has no end to seek to. libsndfile otherwise takes the length of an MP3 without a Xing header
- * from its first frame's bit rate, and stops there or pads. */
-static sf_count_t endless_size(void *user) { return ((au_source *)user)->bytes; }
-static sf_count_t endless_tell(void *user) { return lseek(((au_source *)user)->fd, 0, SEEK_CUR); }
+/* ---- opening ---------------------------------------------------------------------------------------------------- */
 
-static sf_count_t endless_seek(sf_count_t offset, int whence, void *user)
+/* The decoder on part i, which must be like the first. */
+static base_status open_part(au_source *s, int i, base_error *e)
 {
-    return whence == SEEK_END ? -1 : lseek(((au_source *)user)->fd, offset, whence);
+    int rate = s->decoder.rate, channels = s->decoder.channels;
+    base_status status;
+
+    au_decoder_close(&s->decoder);
+    s->open = i;
+    status = au_decoder_open(&s->decoder, &s->bytes, &s->parts.part[i], s->name, e);
+    if (!status && rate && (s->decoder.rate != rate || s->decoder.channels != channels))
+        status = base_fail(e, BASE_UNSUPPORTED, "%s: %d channels at %d Hz behind %d at %d Hz: files of different kinds, joined",
+            s->name, s->decoder.channels, s->decoder.rate, channels, rate);
+    return status;
 }
 
-static sf_count_t endless_read(void *to, sf_count_t count, void *user)
+static base_status rewind_source(au_source *s, base_error *e)
 {
-    return read(((au_source *)user)->fd, to, (size_t)count);
-}
-
-static bool is_mpeg(const au_source *s) { return (s->info.format & SF_FORMAT_TYPEMASK) == SF_FORMAT_MPEG; }
-
-/* Opens s->fd from its beginning. */
-static base_status start(au_source *s, base_error *e)
-{
-    SF_VIRTUAL_IO endless = { endless_size, endless_seek, endless_read, NULL, endless_tell };
-
-    for (int pass = 0; pass < 2; pass++) {
-        if (s->file)
-            sf_close(s->file);
-        memset(&s->info, 0, sizeof(s->info));
-        if (lseek(s->fd, 0, SEEK_SET) < 0)
-            return base_fail_errno(e, "%s", s->name);
-        s->file = pass ? sf_open_virtual(&endless, SFM_READ, &s->info, s) : sf_open_fd(s->fd, SFM_READ, &s->info, 0);
-        if (!s->file)
-            return base_fail(e, BASE_FORMAT, "%s: not a sound file: %s", s->name, sf_strerror(NULL));
-        if (!is_mpeg(s))
-            break;
-    }
-    s->frames = is_mpeg(s) || s->info.frames == SF_COUNT_MAX ? -1 : s->info.frames;
     s->position = 0;
+    return open_part(s, 0, e);
+}
+
+static base_status look(au_source *s, const au_read_options *o, base_error *e)
+{
+    base_status status;
+
+    if ((status = au_parts_find(&s->parts, &s->bytes, s->name, e)) || (status = rewind_source(s, e)))
+        return status;
+    if (s->decoder.channels > o->max_channels)
+        return base_fail(e, BASE_LIMIT, "%s: %d channels, at most %d expected", s->name, s->decoder.channels, o->max_channels);
+    if (o->rate && s->decoder.rate < LEAST_RATE)
+        return base_fail(e, BASE_VALUE, "%s: %d Hz, at least %d expected", s->name, s->decoder.rate, LEAST_RATE);
+    s->frames = s->parts.n == 1 ? s->decoder.frames : -1;
+    if (!au_tells_size(s->decoder.format))
+        s->parts.note = AU_NOTE_LENGTH;
     return BASE_OK;
 }
 
-/* What s->file must be like before it is read. */
-static base_status check(const au_source *s, const au_read_options *o, base_error *e)
-{
-    if (s->info.channels > o->max_channels)
-        return base_fail(e, BASE_LIMIT, "%s: %d channels, at most %d expected", s->name, s->info.channels, o->max_channels);
-    if (s->info.channels < 1 || s->info.samplerate < 1)
-        return base_fail(e, BASE_FORMAT, "%s: %d channels at %d Hz", s->name, s->info.channels, s->info.samplerate);
-    return au_check_size(s->fd, s->bytes, s->name, e);
-}
-
-/* Takes over the open file. */
-static base_status adopt(au_source *s, int fd, const char *name, const au_read_options *o, base_error *e)
+base_status au_source_open(au_source *s, const char *name, bool pieces, const au_read_options *o, base_error *e)
 {
     base_status status;
-    struct stat st;
 
-    *s = (au_source){ .fd = fd, .name = strdup(name) };
+    *s = (au_source){ .bytes.fd = -1, .name = strdup(name) };
     if (!s->name)
-        status = base_fail(e, BASE_NO_MEMORY, "%s: out of memory", name);
-    else if (fstat(fd, &st) < 0)
-        status = base_fail_errno(e, "%s", name);
-    else if (!S_ISREG(st.st_mode))
-        status = base_fail(e, BASE_UNSUPPORTED, "%s: not a regular file (a pipe is written \"cat FILE |\")", name);
-    else if ((s->bytes = st.st_size) == 0)
-        status = base_fail(e, BASE_FORMAT, "%s: empty file", name);
-    else if ((status = start(s, e)) == BASE_OK)
-        status = check(s, o, e);
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", name);
+    status = au_bytes_open(&s->bytes, name, o, pieces ? INFINITY : o->max_seconds, e);
     if (status)
         au_source_close(s);
     return status;
 }
 
-base_status au_source_open(au_source *s, const char *name, const au_read_options *o, base_error *e)
-{
-    base_status status;
-    size_t n = strlen(name);
-    int fd;
-
-    *s = (au_source){ .fd = -1 };
-    while (n && strchr(" \t", name[n - 1]))
-        n--;
-    if (n && name[n - 1] == '|' && o->no_pipes)
-        return base_fail(e, BASE_UNSUPPORTED, "%s: a command, and pipes are refused", name);
-    if ((n && name[n - 1] == '|') || strcmp(name, "-") == 0) {
-        if ((status = au_spool(name, &fd, e)))
-            return status;
-    } else if ((fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) {
-        return base_fail_errno(e, "%s", name);
-    }
-    return adopt(s, fd, name, o, e);
-}
-
 void au_source_close(au_source *s)
 {
-    if (s->file)
-        sf_close(s->file);
-    if (s->fd >= 0)
-        close(s->fd);
+    au_decoder_close(&s->decoder);
+    au_parts_free(&s->parts);
+    au_bytes_close(&s->bytes);
     free(s->name);
-    *s = (au_source){ .fd = -1 };
+    *s = (au_source){ .bytes.fd = -1 };
 }
 
-/* Decodes up to `want` frames of one channel (or the mean of all, -1) into `out`, or to nowhere when that is NULL.
- * Returns how many there were; *bad receives the index of the first frame that is NaN or Inf, or -1. */
-static int64_t decode(au_source *s, int64_t want, int channel, float *out, int64_t *bad)
+/* ---- decoding --------------------------------------------------------------------------------------------------- */
+
+/* The mean of channels first .. last of n frames; *bad becomes the first that is NaN or Inf, unless one was. */
+static void mix(const float *block, int64_t n, int channels, int first, int last, float *out, int64_t *bad)
+{
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0.0;
+
+        for (int k = first; k <= last; k++)
+            sum += block[i * channels + k];
+        out[i] = (float)(sum / (last - first + 1));
+        if (!isfinite(sum) && *bad < 0)
+            *bad = i;
+    }
+}
+
+/* Decodes `want` frames of one channel (or the mean of all, -1) into `out`, or to nowhere when that is NULL; *got less: the
+ * sound ends. */
+static base_status decode(au_source *s, int64_t want, int channel, float *out, int64_t *got, base_error *e)
 {
     float block[BLOCK];
-    int c = s->info.channels, first = channel < 0 ? 0 : channel, last = channel < 0 ? c - 1 : channel;
-    int64_t done = 0, n;
+    int c = s->decoder.channels, first = channel < 0 ? 0 : channel, last = channel < 0 ? c - 1 : channel;
+    int64_t n, bad = -1;
+    base_status status;
 
-    *bad = -1;
-    while (done < want && (n = sf_readf_float(s->file, block, base_min_i64(BLOCK / c, want - done))) > 0) {
-        for (int64_t i = 0; out && i < n; i++) {
-            double sum = 0.0;
-            for (int k = first; k <= last; k++)
-                sum += block[i * c + k];
-            out[done + i] = (float)(sum / (last - first + 1));
-            if (!isfinite(sum) && *bad < 0)
-                *bad = done + i;
-        }
-        done += n;
+    for (*got = 0; *got < want;) {
+        if ((status = au_decoder_read(&s->decoder, block, base_min_i64(BLOCK / c, want - *got), &n, s->name, e)))
+            return status;
+        if (n == 0 && s->open + 1 == s->parts.n)
+            break;
+        if (n == 0 && (status = open_part(s, s->open + 1, e)))
+            return status;
+        if (out)
+            mix(block, n, c, first, last, out + *got, &bad);
+        if (bad >= 0)
+            return base_fail(e, BASE_VALUE, "%s: NaN or Inf at %.3f s", s->name, (double)(s->position + bad) / s->decoder.rate);
+        *got += n;
+        s->position += n;
     }
-    s->position += done;
-    return done;
+    return BASE_OK;
 }
 
 static base_status seek(au_source *s, int64_t frame, base_error *e)
 {
+    int64_t got;
     base_status status;
-    int64_t bad;
 
     if (s->frames >= 0) {
-        if (sf_seek(s->file, frame, SEEK_SET) != frame)
-            return base_fail(e, BASE_FORMAT, "%s: no way to frame %" PRId64 ": %s", s->name, frame, sf_strerror(s->file));
         s->position = frame;
-        return BASE_OK;
+        return au_decoder_seek(&s->decoder, frame, s->name, e);
     }
-    if (frame < s->position && (status = start(s, e)))
+    if ((frame < s->position && (status = rewind_source(s, e))) || (status = decode(s, frame - s->position, 0, NULL, &got, e)))
         return status;
-    decode(s, frame - s->position, 0, NULL, &bad);
     if (s->position < frame)
         return base_fail(e, BASE_VALUE, "%s: begins at %.3f s, behind its recording's end at %.3f s", s->name,
-            (double)frame / s->info.samplerate, (double)s->position / s->info.samplerate);
+            (double)frame / s->decoder.rate, (double)s->position / s->decoder.rate);
     return BASE_OK;
 }
 
 /* Decodes `want` frames (less where the sound ends) into *x, in memory that grows with what is there. */
 static base_status collect(au_source *s, int64_t want, int channel, float **x, int64_t *n, base_error *e)
 {
-    int64_t room = 0, got, bad;
+    int64_t room = 0, got;
+    base_status status;
     float *larger;
 
     *x = NULL;
@@ -173,10 +146,8 @@ static base_status collect(au_source *s, int64_t want, int channel, float **x, i
         if (!(larger = realloc(*x, (size_t)room * sizeof(float))))
             return base_fail(e, BASE_NO_MEMORY, "%s: out of memory for %" PRId64 " samples", s->name, room);
         *x = larger;
-        got = decode(s, room - *n, channel, *x + *n, &bad);
-        if (bad >= 0)
-            return base_fail(e, BASE_VALUE, "%s: NaN or Inf at %.3f s", s->name,
-                (double)(s->position - got + bad) / s->info.samplerate);
+        if ((status = decode(s, room - *n, channel, *x + *n, &got, e)))
+            return status;
         if (*n + got < room) {
             *n += got;
             break;
@@ -189,12 +160,12 @@ static base_status collect(au_source *s, int64_t want, int channel, float **x, i
  * told from one that just fits. */
 static base_status range(const au_source *s, const au_cut *cut, double max_seconds, int64_t *begin, int64_t *want, base_error *e)
 {
-    double rate = s->info.samplerate, limit = floor(fmin(max_seconds * rate, 0x1p60));
+    double rate = s->decoder.rate, limit = floor(fmin(max_seconds * rate, 0x1p60));
     double end = cut->end < 0 ? (double)s->frames : rint(cut->end * rate);
 
     *begin = (int64_t)rint(cut->begin * rate);
-    if (cut->channel >= s->info.channels)
-        return base_fail(e, BASE_VALUE, "%s: no channel %d, only 0 to %d", s->name, cut->channel, s->info.channels - 1);
+    if (cut->channel >= s->decoder.channels)
+        return base_fail(e, BASE_VALUE, "%s: no channel %d, only 0 to %d", s->name, cut->channel, s->decoder.channels - 1);
     if (s->frames >= 0) {
         if (end > (double)s->frames + OVERSHOOT * rate)
             return base_fail(e, BASE_VALUE, "%s: ends at %.3f s, behind its recording's end at %.3f s", s->name, cut->end,
@@ -215,11 +186,8 @@ static base_status range(const au_source *s, const au_cut *cut, double max_secon
 /* Was what came out what was promised? */
 static base_status check_length(const au_source *s, const au_cut *cut, int64_t want, int64_t n, double max_seconds, base_error *e)
 {
-    double rate = s->info.samplerate;
+    double rate = s->decoder.rate;
 
-    if (s->frames >= 0 && n < want)
-        return base_fail(e, BASE_FORMAT, "%s: truncated or damaged: its header promises %" PRId64 " frames, %" PRId64
-            " can be read", s->name, s->frames, s->position);
     if (n == 0)
         return base_fail(e, BASE_FORMAT, "%s: no samples", s->name);
     if (cut->end >= 0 && (double)(want - n) > OVERSHOOT * rate)
@@ -247,21 +215,33 @@ static base_status finish(const au_source *s, const au_read_options *o, au_audio
     return BASE_OK;
 }
 
-base_status au_source_read(au_source *s, const au_cut *cut, const au_read_options *o, au_audio *a, base_error *e)
+base_status au_source_decode(au_source *s, const au_cut *cut, const au_read_options *o, au_audio *a, base_error *e)
 {
-    int rate = s->info.samplerate;
     int64_t begin = 0, want = 0;
-    base_status status;
+    base_status status = s->parts.n ? BASE_OK : look(s, o, e);
+    int rate = s->decoder.rate;
 
-    *a = (au_audio){ .rate = rate, .source_rate = rate, .channels = s->info.channels };
-    if (!(status = range(s, cut, o->max_seconds, &begin, &want, e)) &&
+    *a = (au_audio){ .rate = rate, .source_rate = rate, .channels = s->decoder.channels };
+    if (!status && !(status = range(s, cut, o->max_seconds, &begin, &want, e)) &&
         !(status = begin == s->position ? BASE_OK : seek(s, begin, e)) &&
         !(status = collect(s, want, cut->channel, &a->x, &a->n, e)) &&
         !(status = check_length(s, cut, want, a->n, o->max_seconds, e))) {
         a->seconds = (double)a->n / rate;
-        status = finish(s, o, a, e);
+        a->warning = au_note_text(s->parts.note);
     }
-    if (status)
+    if (status) {
+        au_decoder_close(&s->decoder);      /* a decoder that failed is not asked again */
+        au_parts_free(&s->parts);
+        au_audio_free(a);
+    }
+    return status;
+}
+
+base_status au_source_read(au_source *s, const au_cut *cut, const au_read_options *o, au_audio *a, base_error *e)
+{
+    base_status status = (o->isolate ? au_source_isolate : au_source_decode)(s, cut, o, a, e);
+
+    if (!status && (status = finish(s, o, a, e)))
         au_audio_free(a);
     return status;
 }

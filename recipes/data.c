@@ -16,14 +16,12 @@ static base_status no_memory(const ser_data *d, base_error *e)
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-static base_status open_sound(ser_data *d, double max_seconds, base_error *e)
+static base_status open_sound(ser_data *d, const au_read_options *o, base_error *e)
 {
-    au_read_options o = AU_READ_DEFAULTS;
     char *scp = base_path_join(d->dir, "wav.scp"), *segments = base_path_join(d->dir, "segments");
 
-    o.max_seconds = max_seconds;
     if (scp && segments)
-        d->reader = au_reader_open(scp, base_exists(segments) ? segments : NULL, &o, e);
+        d->reader = au_reader_open(scp, base_exists(segments) ? segments : NULL, o, e);
     else
         no_memory(d, e);
     free(scp);
@@ -103,7 +101,7 @@ static base_status read_tables(ser_data *d, const char *text_norm, base_error *e
     return status;
 }
 
-ser_data *ser_data_open(const char *dir, double max_seconds, const char *text_norm, base_error *e)
+ser_data *ser_data_open(const char *dir, const au_read_options *read, const char *text_norm, base_error *e)
 {
     ser_data *d = calloc(1, sizeof *d);
 
@@ -112,7 +110,7 @@ ser_data *ser_data_open(const char *dir, double max_seconds, const char *text_no
         free(d);
         return NULL;
     }
-    if (max_seconds > 0 ? open_sound(d, max_seconds, e) : open_text(d, e))
+    if (read ? open_sound(d, read, e) : open_text(d, e))
         goto fail;
     d->utt = calloc((size_t)d->n, sizeof *d->utt);
     if (!d->utt) {

@@ -116,7 +116,8 @@ static base_status compute_block(ser_features *f, const ser_front *front, const 
     int64_t m = 0;
 
     for (int64_t i = 0; i < n && !status; i++)
-        status = au_reader_read(d->reader, d->utt[first + from + i].source, &audio[i], e);
+        if (!(status = au_reader_read(d->reader, d->utt[first + from + i].source, &audio[i], e)))
+            ser_sound_warning(d->utt[first + from + i].key, &audio[i]);
     for (int64_t i = 0; i < n && !status; i++)
         for (int v = 0; v < f->variants; v++, m++) {
             int64_t at = (from + i) * f->variants + v;

@@ -14,6 +14,7 @@
 #include "libaudio/au.h"
 #include "libnn/nn.h"
 #include "libtext/tx.h"
+#include "recipes/sound.h"
 
 /* ---- configuration: config.c; the keys are in config.def and docs/config.md ------------------------------------- */
 
@@ -97,9 +98,9 @@ typedef struct ser_data {
     bool           borrows;         /* made by ser_data_split: the tables and the reader are the other's */
 } ser_data;
 
-/* max_seconds: a longer utterance is refused; 0: the sound is not looked at, and the utterances are those of text,
- * or of the table that dir is. */
-ser_data *ser_data_open(const char *dir, double max_seconds, const char *text_norm, base_error *e);
+/* How the sound is read (rate and min_samples are the front end's business); NULL: it is not looked at, and the utterances
+ * are those of text, or of the table that dir is. */
+ser_data *ser_data_open(const char *dir, const au_read_options *read, const char *text_norm, base_error *e);
 void      ser_data_free(ser_data *d);
 /* What the tables of the wanted tasks mean: their labels; the vocabulary is read from a file, or built when path is "".
  * BASE_MISSING when a wanted table is not there. */
@@ -545,12 +546,13 @@ int ser_train_command(const ser_config *c, const char *data_dir, const char *exp
 
 typedef struct ser_decode_options {
     int         beam;
-    double      batch_seconds, max_dur;
+    double      batch_seconds;
+    au_read_options read;
     const char *log_probs;          /* wspecifier; "": not written */
     ser_correct_options correct;
     bool        whole_gates;        /* all columns of a temporal fusion's gates; else their mean */
 } ser_decode_options;
-#define SER_DECODE_DEFAULTS { 1, 60.0, 3600.0, "", SER_CORRECT_DEFAULTS, false }
+#define SER_DECODE_DEFAULTS { 1, 60.0, AU_READ_DEFAULTS, "", SER_CORRECT_DEFAULTS, false }
 /* Writes text, text_aec, utt2emo, … and posteriors of the parts the model has; nothing at all on failure. */
 base_status ser_decode(const char *exp_dir, const char *data_dir, const char *out_dir, const ser_decode_options *o,
     int64_t *done, base_error *e);

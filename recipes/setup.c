@@ -36,14 +36,19 @@ static base_status read_clusters(ser_run *r, base_error *e)
 static base_status open_data(ser_run *r, const char *dir, ser_names *names, base_error *e)
 {
     const ser_config *c = r->config;
-    double max_dur = ser_is(c->input, "text") ? 0 : c->max_dur;
+    au_read_options read = AU_READ_DEFAULTS;
+    const au_read_options *sound = ser_is(c->input, "text") ? NULL : &read;
 
-    r->train = ser_data_open(dir, max_dur, c->text_norm, e);
+    read.max_seconds = c->max_dur;
+    read.no_pipes = c->no_pipes;
+    read.pipe_seconds = c->pipe_timeout;
+    read.isolate = c->isolate;
+    r->train = ser_data_open(dir, sound, c->text_norm, e);
     if (!r->train || ser_data_names(r->train, c, names, e) || check_mask(c, names, e) || ser_data_bind(r->train, names, e))
         return e->status;
     if (*c->dev_speakers)
         r->dev = ser_data_split(r->train, c->dev_speakers, e);
-    else if (*c->dev_dir && (r->dev = ser_data_open(c->dev_dir, max_dur, c->text_norm, e)))
+    else if (*c->dev_dir && (r->dev = ser_data_open(c->dev_dir, sound, c->text_norm, e)))
         ser_data_bind(r->dev, names, e);
     return e->status ? e->status : read_clusters(r, e);
 }

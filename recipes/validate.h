@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "libaudio/au.h"
 #include "libtext/tx.h"
 
 /* The tables of a data directory, in the order in which they are looked at. */
@@ -25,10 +26,10 @@ typedef struct ser_validation {
 typedef struct ser_validate_options {
     const char *need;               /* names of tables that must be there, joined by commas */
     bool        audio;              /* decode every sound */
-    bool        no_pipes;           /* do not run commands of wav.scp */
-    double      max_seconds;        /* longer sounds are faults */
+    au_read_options read;           /* no_pipes: commands of wav.scp are faults; longer sounds than max_seconds, too */
 } ser_validate_options;
-#define SER_VALIDATE_DEFAULTS { "wav.scp,text,utt2spk", true, false, 3600.0 }
+/* Sounds at their own rate: resampling would tell nothing more. */
+#define SER_VALIDATE_DEFAULTS { "wav.scp,text,utt2spk", true, { 0, 1, 3600.0, 64, true, 0.0, false } }
 
 /* Looks at everything, telling faults on the way; fails only when nothing can be looked at. */
 base_status ser_validate(ser_validation *v, const char *dir, const ser_validate_options *o, FILE *out, base_error *e);

@@ -10,6 +10,7 @@
 #include "base/random.h"
 #include "libaudio/au.h"
 #include "libtext/tx.h"
+#include "recipes/sound.h"
 
 static const char usage[] =
     "Copies sounds to mono 16-bit WAV files. <out.scp> says where: a key and a path a line, the keys of the input.\n"
@@ -90,8 +91,10 @@ static long copy_all(const copy_options *o, au_reader *r, long *failed)
             base_progress_clear();
             base_warn("%s: %s", key, e.text);
             ++*failed;
-        } else
+        } else {
+            ser_sound_warning(key, &a);
             done++;
+        }
         au_audio_free(&a);
         base_progress_step(&p, (double)(done + *failed), NULL);
     }
@@ -114,6 +117,8 @@ int main(int argc, char **argv)
     base_option_text(po, "utt2gain", &utt2gain, "table of changes in level, dB");
     base_option_text(po, "utt2snr", &utt2snr, "table of signal-to-noise ratios, dB, of white noise to add");
     base_option_int(po, "seed", &o.seed, 0, 2147483647, "of the noise");
+    base_option_float(po, "max-dur", &read.max_seconds, 0.01, 1e6, "longer sounds are refused, seconds");
+    ser_sound_options(po, &read);
     base_options_parse(po, argc, argv, 2, 2);
 
     read.rate = o.rate;

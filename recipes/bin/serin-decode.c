@@ -25,7 +25,8 @@ int main(int argc, char **argv)
     base_option_text(po, "log-probs", &o.log_probs, "wspecifier for the characters' log probabilities, a row a frame");
     base_option_choice(po, "gates", &gates, "mean|all", "of a frame's gate the mean, or a column for each of the fusion's");
     base_option_float(po, "batch-seconds", &o.batch_seconds, 0.1, 100000, "seconds of speech in one batch, at most");
-    base_option_float(po, "max-dur", &o.max_dur, 0.1, 86400, "seconds; a longer utterance is refused");
+    base_option_float(po, "max-dur", &o.read.max_seconds, 0.1, 86400, "seconds; a longer utterance is refused");
+    ser_sound_options(po, &o.read);
     base_options_parse(po, argc, argv, 3, 3);
     o.whole_gates = gates[0] == 'a';
     status = ser_decode(base_options_argument(po, 0), base_options_argument(po, 1), base_options_argument(po, 2), &o, &done, &e)

@@ -33,7 +33,7 @@ static void register_options(base_options *po, settings *s)
     base_option_text(po, "segments", &s->segments, "cut these utterances from the recordings");
     base_option_int(po, "sample-frequency", &s->mel.rate, 1000, 768000, "sounds are resampled to this");
     base_option_float(po, "max-dur", &s->read.max_seconds, 0.01, 1e6, "longer sounds are refused, seconds");
-    base_option_bool(po, "no-pipes", &s->read.no_pipes, "refuse commands in wav.scp");
+    ser_sound_options(po, &s->read);
     base_option_float(po, "frame-length", &s->mel.frame_ms, 0.1, 1000, "milliseconds");
     base_option_float(po, "frame-shift", &s->mel.shift_ms, 0.1, 1000, "milliseconds");
     base_option_bool(po, "snip-edges", &s->mel.snip_edges, "only frames that lie inside the sound");
@@ -132,6 +132,7 @@ static long write_all(const settings *s, au_reader *r, nn_table_writer *w, long 
             base_warn("%s", why.text);
             ++*failed;
         } else if (key && nn_table_write(w, key, &m, e) == BASE_OK) {
+            ser_sound_warning(key, &a);
             done++;
         }
         nn_matrix_free(&m);

@@ -48,6 +48,7 @@ static base_status take(work *w, const char *name, au_audio *a, base_error *why,
     w->taken++;
     if (why->status || ser_recogniser_add(w->recogniser, name, a, why))
         complain(w, name, why);
+    ser_sound_warning(name, a);
     au_audio_free(a);
     return ser_recogniser_full(w->recogniser) ? flush(w, e) : BASE_OK;
 }
@@ -101,7 +102,7 @@ int main(int argc, char **argv)
     base_option_text(po, "segments", &segments, "cut these utterances from the recordings of --scp");
     base_option_float(po, "batch-seconds", &o.batch_seconds, 0.1, 100000, "seconds of speech in one batch, about");
     base_option_float(po, "max-dur", &read.max_seconds, 0.1, 86400, "seconds; a longer sound is refused");
-    base_option_bool(po, "no-pipes", &read.no_pipes, "refuse commands in --scp");
+    ser_sound_options(po, &read);
     base_options_parse(po, argc, argv, 1, -1);
     files = base_options_count(po) - 1;
     o.what = *scp ? "utterance" : "file";

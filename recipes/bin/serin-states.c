@@ -58,6 +58,8 @@ static base_status write_sounds(const options *o, writer *w, base_error *e)
                 base_fail_in(&why, "%s", key);
             if (key)
                 put(w, key, &m, &why, e);
+            if (key)
+                ser_sound_warning(key, &a);
             au_audio_free(&a);
         } while (key && !e->status);
         base_progress_end(&w->progress, NULL);
@@ -106,7 +108,7 @@ int main(int argc, char **argv)
     base_option_bool(po, "allow-missing", &o.allow_missing, "weights that the model lacks are 0; else it is refused");
     base_option_text(po, "segments", &o.segments, "cut these utterances from the recordings");
     base_option_float(po, "max-dur", &o.read.max_seconds, 0.01, 1e6, "longer sounds are refused, seconds");
-    base_option_bool(po, "no-pipes", &o.read.no_pipes, "refuse commands in wav.scp");
+    ser_sound_options(po, &o.read);
     base_options_parse(po, argc, argv, 3, 3);
     o.model = base_options_argument(po, 0);
     o.input = base_options_argument(po, 1);

@@ -1,6 +1,7 @@
 /* Is this a data directory? Lists everything that is wrong with it. */
 #include "base/log.h"
 #include "base/options.h"
+#include "recipes/sound.h"
 #include "recipes/validate.h"
 
 static const char usage[] =
@@ -19,8 +20,8 @@ int main(int argc, char **argv)
 
     base_option_text(po, "need", &o.need, "tables that must be there, joined by commas");
     base_option_bool(po, "audio", &o.audio, "decode every sound; false: only look whether the files are there");
-    base_option_bool(po, "no-pipes", &o.no_pipes, "do not run the commands of wav.scp: they count as faults");
-    base_option_float(po, "max-dur", &o.max_seconds, 0.025, 1e6, "longer sounds are faults, seconds");
+    base_option_float(po, "max-dur", &o.read.max_seconds, 0.025, 1e6, "longer sounds are faults, seconds");
+    ser_sound_options(po, &o.read);
     base_options_parse(po, argc, argv, 1, 1);
 
     if (ser_validate(&v, base_options_argument(po, 0), &o, stdout, &e) != BASE_OK) {

@@ -11,7 +11,7 @@
 #include "libaudio/au.h"
 #include "tests/fuzz/fuzz.h"
 
-static const au_read_options options = { 16000, 400, 2.0, 64, true };
+static const au_read_options options = { 16000, 400, 2.0, 64, true, 0, false };
 
 /* A sound that was not refused is all that au.h promises. */
 static void check_sound(base_status status, au_audio *a, const base_error *e)

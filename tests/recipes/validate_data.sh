@@ -27,12 +27,12 @@ good() {
 
 # faults NAME LINES…: the directory has these faults and no others.
 faults() {
-  tap_refuses "$1" "faults" serin-validate-data d
+  tap_refuses "$1" "faults" serin-validate-data --no-pipes=false d
   tap_is "$1: which" "$(grep '^d/' .out)" "$(printf '%s\n' "${@:2}")"
 }
 
 good
-tap_ok "a good directory" serin-validate-data d
+tap_ok "a good directory" serin-validate-data --no-pipes=false d
 tap_has "sounds are counted" .out "sounds: 3, 0.00 h, shortest 1.00 s, longest 1.00 s"
 tap_has "texts are counted" .out "text: 3 words, 1 empty"
 tap_has "labels are counted" .out "utt2emo: ang 2, neu 1"
@@ -80,7 +80,7 @@ good
 : > d/1.wav
 echo nothing > d/2.wav
 rm d/3.wav
-tap_refuses "sounds" "faults" serin-validate-data d
+tap_refuses "sounds" "faults" serin-validate-data --no-pipes=false d
 tap_has "an empty one" .out 'd/wav.scp:1: "a-1": d/1.wav: empty'
 tap_has "one that is no sound" .out 'd/wav.scp:2: "a-2": '
 tap_has "one that is not there" .out 'd/wav.scp:3: "b-1": d/3.wav: No such file or directory'
@@ -90,9 +90,11 @@ good
 wav d/1.wav 399
 head -c 20000 d/3.wav > d/cut.wav
 sed -i 's|d/3.wav|d/cut.wav|' d/wav.scp
-tap_refuses "lengths" "faults" serin-validate-data d
+tap_refuses "lengths" "faults" serin-validate-data --no-pipes=false d
 tap_has "too short" .out 'd/wav.scp:1: "a-1" lasts 0.0249 s, at least 0.025 expected'
 tap_refuses "too long" "faults" serin-validate-data --max-dur=0.5 d
+tap_refuses "a command, by default" 'faults' serin-validate-data d
+tap_has "which is not run" .out 'd/wav.scp:2: "a-2": a command, which was not run (--no-pipes=false runs it)'
 tap_refuses "a command where none may run" 'faults' serin-validate-data --no-pipes d
 tap_has "is named" .out 'd/wav.scp:2: "a-2": '
 
@@ -107,6 +109,10 @@ faults "segments" \
 printf 'r1 d/1.wav\n' > d/wav.scp
 printf 'a-1 r1 0 0.5\na-2 r1 0.5 -1\nb-1 r1 0.5 1.4 0\n' > d/segments
 tap_ok "good segments" serin-validate-data d
+printf 'a-1 r1 0 0.5 1\na-2 r1 0.5 -1 x\nb-1 r1 0.5 1.4 0\n' > d/segments
+faults "channels of segments" \
+  'd/segments:1: no channel 1 of "r1", only 0 to 0' \
+  'd/segments:2: "a-2" has "r1 0.5 -1 x", expected "recording begin end [channel]"'
 
 good
 # shellcheck disable=SC2016
@@ -118,14 +124,14 @@ faults "folds that cannot be folders" \
 good
 printf 'a-1 ang\na-2 \342\200\256sad\nb-1 ang\n' > d/utt2emo
 printf 'a-1 JA\n\302\2332J-2 X\nb-1 Y\n' > d/text
-tap_refuses "names that a terminal would obey" "2 faults" serin-validate-data d
+tap_refuses "names that a terminal would obey" "2 faults" serin-validate-data --no-pipes=false d
 tap_has "are told with ? in their place" .out "utt2emo: ang 2, ?sad 1"
 tap_is "nothing else" "$(LC_ALL=C grep -cP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]' .out)" 0
 
 good
 rm d/text
 faults "a table that is needed" 'd/text: no such file, which is needed'
-tap_ok "and one that is not" serin-validate-data --need=wav.scp d
+tap_ok "and one that is not" serin-validate-data --no-pipes=false --need=wav.scp d
 tap_refuses "no directory" "nowhere: No such file" serin-validate-data nowhere
 tap_refuses "a file" "not a directory" serin-validate-data d/wav.scp
 tap_refuses "an unknown table" '"utt2mood" is not a table' serin-validate-data --need=utt2mood d

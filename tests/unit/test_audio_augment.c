@@ -7,7 +7,7 @@
 
 static au_audio speech(int64_t n, double hz)
 {
-    au_audio a = { malloc((size_t)n * sizeof(float)), n, 16000, 16000, 1, (double)n / 16000 };
+    au_audio a = { malloc((size_t)n * sizeof(float)), n, 16000, 16000, 1, (double)n / 16000, NULL };
 
     for (int64_t i = 0; i < n; i++)
         a.x[i] = (float)(0.3 * sin(2.0 * M_PI * hz * (double)i / 16000));

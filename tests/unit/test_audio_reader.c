@@ -29,7 +29,7 @@ static const char *table(const char *name, const char *text)
     return files_write(name, out, (size_t)(p - out));
 }
 
-static const au_read_options as_is = { 0, 1, 3600.0, 64, false };
+static const au_read_options as_is = { 0, 1, 3600.0, 64, false, 0, false };
 
 static au_reader *open_ok(const char *wav_scp, const char *segments)
 {

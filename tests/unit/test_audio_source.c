@@ -7,7 +7,7 @@
 #include "tests/unit/files.h"
 #include "tests/unit/unit.h"
 
-static const au_read_options as_is = { 0, 0, 3600.0, 64, false };
+static const au_read_options as_is = { 0, 0, 3600.0, 64, false, 0, false };
 
 /* Appends the low n bytes of v, little- or big-endian. */
 static unsigned char *put(unsigned char *p, uint64_t v, int n, bool big)
@@ -319,7 +319,7 @@ START_TEST(unknown_lengths)
     a = read_ok(path, NULL);
     ck_assert_int_eq(a.n, 5000);
     au_audio_free(&a);
-    refused(path, &(au_read_options){ 0, 0, 0.1, 64, false }, BASE_LIMIT, "longer than 0.1 s");
+    refused(path, &(au_read_options){ 0, 0, 0.1, 64, false, 0, false }, BASE_LIMIT, "longer than 0.1 s");
 }
 END_TEST
 
@@ -385,7 +385,7 @@ START_TEST(claims_are_not_believed)
     memset(file + 22, 0xff, 4);
     files_write("a.flac", file, n);
     refused(path, NULL, BASE_LIMIT, "at most 3600 s");
-    refused(path, &(au_read_options){ 0, 0, 1e9, 64, false }, BASE_FORMAT, "promises 68719476735 frames, 5000 can be read");
+    refused(path, &(au_read_options){ 0, 0, 1e9, 64, false, 0, false }, BASE_FORMAT, "promises 68719476735 frames, 5000 can be read");
 }
 END_TEST
 
@@ -412,6 +412,36 @@ START_TEST(pipes)
     refused("kill -9 $$ |", NULL, BASE_IO, "died of signal 9");
     refused("true |", NULL, BASE_FORMAT, "wrote nothing");
     refused("echo hello |", NULL, BASE_FORMAT, "not a sound file");
+}
+END_TEST
+
+/* A command has nothing to read, fails when a part of it does, and takes neither more time nor more memory than it may. */
+START_TEST(pipes_are_bounded)
+{
+    static int16_t x[32000];
+    au_read_options o = AU_READ_DEFAULTS, quick = AU_READ_DEFAULTS;
+    char command[1000];
+    au_audio a;
+
+    wav16("a.wav", 1, 16000, x, 32000);
+    snprintf(command, sizeof command, "cat; cat '%s' |", files_path("a.wav"));
+    a = read_ok(command, NULL);
+    ck_assert_int_eq(a.n, 32000);
+    au_audio_free(&a);
+    snprintf(command, sizeof command, "false | cat '%s' |", files_path("a.wav"));
+    refused(command, NULL, BASE_IO, "the command exited with 1");
+    quick.pipe_seconds = 0.2;
+    refused("sleep 600 |", &quick, BASE_LIMIT, "did not end within 0.2 s");
+    refused("sleep 600 | sleep 600 |", &quick, BASE_LIMIT, "did not end within 0.2 s");
+    refused("exec >&-; sleep 600 |", &quick, BASE_LIMIT, "did not end within 0.2 s");
+    refused("while true; do echo; sleep 0.01; done |", &quick, BASE_LIMIT, "did not end within 0.2 s");
+    o.max_seconds = 2.0;
+    snprintf(command, sizeof command, "cat '%s' |", files_path("a.wav"));
+    a = read_ok(command, &o);
+    au_audio_free(&a);
+    refused("cat /dev/zero |", &o, BASE_LIMIT, "more than 2584576 bytes, too many for 2 s of sound");
+    snprintf(command, sizeof command, "cat '%s' /dev/zero |", files_path("a.wav"));
+    refused(command, &o, BASE_LIMIT, "more than 1112576 bytes, too many for 2 s of sound");     /* by the header's bytes a second */
 }
 END_TEST
 
@@ -459,6 +489,7 @@ static Suite *suite(void)
     unit_add(s, mp3_of_two_bit_rates);
     unit_add(s, claims_are_not_believed);
     unit_add(s, pipes);
+    unit_add(s, pipes_are_bounded);
     unit_add(s, wav_round_trip);
     return s;
 }

@@ -9,6 +9,7 @@
 #include "tests/unit/files.h"
 #include "tests/unit/unit.h"
 
+static const au_read_options ten_seconds = { 16000, 400, 10.0, 64, false, 0.0, false };
 static const char *const speaker[] = { "ann", "ann", "bob", "bob" };
 enum { UTTERANCES = 4 };
 
@@ -37,7 +38,7 @@ static void make_data(void)
     table("utt2emo", "ann-0 sad\nann-1 -\nbob-2 hap\nbob-3 sad\n");
 }
 
-static ser_data *open_data(base_error *e) { return ser_data_open(files_path(""), 10, "upper", e); }
+static ser_data *open_data(base_error *e) { return ser_data_open(files_path(""), &ten_seconds, "upper", e); }
 
 static void refused(base_status status, const char *what)
 {

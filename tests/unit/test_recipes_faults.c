@@ -8,12 +8,13 @@
 #include "tests/unit/malloc_fault.h"
 #include "tests/unit/recogniser.h"
 
+static const au_read_options ten_seconds = { 16000, 400, 10.0, 64, false, 0.0, false };
 static ser_config config;
 static ser_model *model;
 
 static base_status try_data(base_error *e)
 {
-    ser_data *d = ser_data_open(files_path("data"), 10, "upper", e), *dev = NULL;
+    ser_data *d = ser_data_open(files_path("data"), &ten_seconds, "upper", e), *dev = NULL;
     ser_names names = { 0 };
 
     if (d && !ser_data_names(d, &config, &names, e) && !ser_data_bind(d, &names, e))
