@@ -37,7 +37,8 @@ static void configure_encoder(const ser_config *c, nn_hubert_config *h)
         .pos_kernel = c->pos_kernel,
         .pos_groups = c->pos_groups,
         .spec_augment = c->mask_time_prob > 0 || c->mask_feature_prob > 0,
-        .mask = { (float)c->mask_time_prob, c->mask_time_length, 0, (float)c->mask_feature_prob, c->mask_feature_length, 0 },
+        .mask = { .time_prob = (float)c->mask_time_prob, .time_length = c->mask_time_length,
+            .feature_prob = (float)c->mask_feature_prob, .feature_length = c->mask_feature_length },
         .vocab_size = 1,            /* until there is a vocabulary */
         .mel_bins = conv ? 0 : c->bins,
         .mel_stack = conv ? 0 : c->stack,

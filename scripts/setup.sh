@@ -36,19 +36,22 @@ install_packages() {
     apt-get -q -o DPkg::Lock::Timeout=60 install -y --no-install-recommends "${missing[@]}"
 }
 
-# configure_in DIRECTORY [OPTION …]: again only when it was not done, or done with other options.
+# configure_in DIRECTORY [OPTION …]: again only when it was not done, or done without one of the options.
 configure_in() {
-  local dir=$1 options
+  local dir=$1 options option
   shift
-  # Warnings are errors with the compiler they were seen to be none with.
+  # Warnings are errors with the compilers they were seen to be none with.
   [[ $(cat /etc/debian_version 2> /dev/null) == 12* ]] && set -- --enable-werror "$@"
-  options="$*"
+  options=" $(cat "$dir/.options" 2> /dev/null) "
   [[ -x configure ]] || { say "making configure"; autoreconf -fi; }
-  if [[ ! -f $dir/Makefile || $(cat "$dir/.options" 2> /dev/null) != "$options" ]]; then
-    say "configuring $dir $options"
+  for option in "$@"; do
+    [[ $options == *" $option "* ]] || rm -f "$dir/Makefile"
+  done
+  if [[ ! -f $dir/Makefile ]]; then
+    say "configuring $dir $*"
     mkdir -p "$dir"
     (cd "$dir" && "$OLDPWD/configure" -q "$@")
-    echo "$options" > "$dir/.options"
+    echo "$@" > "$dir/.options"
   fi
 }
 

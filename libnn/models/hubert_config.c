@@ -84,7 +84,8 @@ base_status nn_hubert_config_read(nn_hubert_config *c, const char *path, base_er
             .attention_dropout = 0.1f, .activation_dropout = 0.1f, .layer_drop = 0.1f, .init = 0.02f },
         .project_norm = true, .n_conv = 7, .conv_dim = { 512, 512, 512, 512, 512, 512, 512 },
         .conv_kernel = { 10, 3, 3, 3, 3, 2, 2 }, .conv_stride = { 5, 2, 2, 2, 2, 2, 2 }, .final_dropout = 0.1f,
-        .pos_kernel = 128, .pos_groups = 16, .spec_augment = true, .mask = { 0.05f, 10, 2, 0.0f, 10, 0 }, .vocab_size = 32,
+        .pos_kernel = 128, .pos_groups = 16, .spec_augment = true,
+        .mask = { .time_prob = 0.05f, .time_length = 10, .time_min = 2, .feature_length = 10 }, .vocab_size = 32,
     };
     if (nn_config_open(&r, path))
         read_all(&r, c);
