@@ -5,10 +5,12 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/number.h"
 #include "base/progress.h"
 #include "base/utf8.h"
 
 int base_verbose = 0;
+bool base_allow_failures = false;
 const char *base_program = "serin";
 static double started = -1;
 
@@ -44,9 +46,11 @@ void base_message(base_level level, const char *function, const char *file, int 
 
 int base_report(const char *what, long done, long failed)
 {
-    base_log("Done %ld %s, %ld failed; %.1f s, peak memory %zu MiB", done, what, failed,
+    base_log("Done %s, %ld failed; %.1f s, peak memory %zu MiB", base_count(done, what), failed,
              started < 0 ? 0.0 : base_seconds() - started, base_memory_peak() >> 20);
-    return failed > 0 && done == 0;
+    if (done == 0 && failed == 0)
+        base_say_error("there was nothing to do: no %.*s came in", (int)strcspn(what, "|"), what);
+    return done == 0 || (failed > 0 && !base_allow_failures);
 }
 
 int base_give_up(const base_error *e)

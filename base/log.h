@@ -4,6 +4,8 @@
 #ifndef SERIN_BASE_LOG_H
 #define SERIN_BASE_LOG_H
 
+#include <stdbool.h>
+
 #include "base/error.h"
 
 typedef enum base_level { BASE_LOG, BASE_WARNING, BASE_ERROR } base_level;
@@ -28,8 +30,10 @@ extern const char *base_program;
 /* Learns the program's name from argv[0] and starts its clock; base_options_parse calls it. */
 void base_log_begin(const char *path);
 
-/* The last line of a program: "Done N utterances, M failed", elapsed seconds and peak memory. Returns the exit
- * status: 0, or 1 when something failed and nothing was done. */
+extern bool base_allow_failures;    /* base_option_failures' */
+
+/* The last line of a program: "Done N utterances, M failed", elapsed seconds and peak memory. what is one of them ("utterance"). Returns
+ * the exit status: 0, or 1 when something failed (unless base_allow_failures) or nothing was done. */
 int base_report(const char *what, long done, long failed);
 
 /* What a program prints before it gives up: e's message. Returns 1, the exit status. */

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/parallel.h"
 #include "base/temporary.h"
 #include "base/utf8.h"
@@ -133,6 +135,12 @@ void base_option_choice(base_options *o, const char *name, const char **value, c
     add(o, (option){ .kind = CHOICE, .name = name, .help = help, .value = value, .words = words });
 }
 
+void base_option_failures(base_options *o)
+{
+    base_option_bool(o, "allow-failures", &base_allow_failures,
+        "what fails is left out in any case; true: exit status 0 all the same, if something was done");
+}
+
 void base_option_alias(base_options *o, const char *old, const char *name)
 {
     add(o, (option){ .kind = ALIAS, .name = old, .words = name });
@@ -168,7 +176,7 @@ static void print_usage(const base_options *o)
         printf("  --%-24s %s ", o->list[i].name, o->list[i].help);
         print_default(o, &o->list[i]);
     }
-    printf("\n");
+    printf("\nExit status: 0 when all that was asked for was done; 1 when something failed, or nothing was there to do.\n\n");
 }
 
 BASE_PRINTF(2, 3)
@@ -371,6 +379,18 @@ static void echo_escaped(const char *word)
 }
 
 /* The command line as it can be given to a shell again. */
+/* Runs at the end, whichever way it comes: a full disk or a closed pipe behind standard output is an error, too. */
+static void close_output(void)
+{
+    bool lost = ferror(stdout);
+
+    errno = 0;
+    if (fclose(stdout) == 0 && !lost)
+        return;
+    base_say_error("standard output: %s", errno ? strerror(errno) : "an earlier write failed");
+    _exit(1);
+}
+
 static void echo(int argc, char **argv)
 {
     for (int i = 0; i < argc; i++) {
@@ -396,6 +416,7 @@ void base_options_parse(base_options *o, int argc, char **argv, int least, int m
 
     base_log_begin(argv[0]);
     base_temporary_on_signals(NULL);
+    atexit(close_output);
     o->arguments = calloc((size_t)argc + 1, sizeof *o->arguments);
     if (!o->arguments)
         abort();
@@ -432,7 +453,7 @@ void base_options_parse(base_options *o, int argc, char **argv, int least, int m
     if (o->n_arguments < least || (most >= 0 && o->n_arguments > most)) {
         fflush(stdout);
         fprintf(stderr, "\n%s\n", o->usage);
-        base_say_error("%d argument%s, expected %s%d (try --help)", o->n_arguments, o->n_arguments == 1 ? "" : "s",
+        base_say_error("%s, expected %s%d (try --help)", base_count(o->n_arguments, "argument"),
                        most < 0 ? "at least " : least < most ? "up to " : "", most < 0 ? least : most);
         exit(1);
     }

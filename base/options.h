@@ -19,13 +19,16 @@ void base_option_bool(base_options *o, const char *name, bool *value, const char
 void base_option_text(base_options *o, const char *name, const char **value, const char *help);
 /* One of the words in "a|b|c". */
 void base_option_choice(base_options *o, const char *name, const char **value, const char *words, const char *help);
+/* --allow-failures, of programs that leave out what fails: base_report's status is then 0 all the same. */
+void base_option_failures(base_options *o);
 /* An old name of an option, which goes on to work with a warning that says the new one. Options whose help is NULL, and these,
  * are not shown by --help. */
 void base_option_alias(base_options *o, const char *old, const char *name);
 
 /* Reads --config first, then the rest of the line, which wins. Exits 0 after --help and --version, 1 with a message that names the
  * option (and the file and line of a config), what was found and what was expected, or with the usage when the number
- * of arguments is not in least .. most (most -1: no bound). */
+ * of arguments is not in least .. most (most -1: no bound). From then on the program cannot end in 0 when what it wrote to
+ * standard output got lost. */
 void base_options_parse(base_options *o, int argc, char **argv, int least, int most);
 
 /* After parsing: whether a config or the line gave this option. */

@@ -1,5 +1,7 @@
 #include "base/progress.h"
 
+#include "base/number.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -56,12 +58,12 @@ static void format_line(const base_progress *p, char *text, size_t size, double 
     size -= (size_t)n;
     if (finished) {
         format_time(time, sizeof time, elapsed);
-        snprintf(text, size, ", %.3g %s/s, took %s", rate, p->unit, time);
+        snprintf(text, size, ", %s %s/s, took %s", base_amount(rate), p->unit, time);
     } else if (rate > 0 && p->total > 0) {
         format_time(time, sizeof time, (p->total - done) / rate);
-        snprintf(text, size, ", %.3g %s/s, %s left", rate, p->unit, time);
+        snprintf(text, size, ", %s %s/s, %s left", base_amount(rate), p->unit, time);
     } else if (rate > 0)
-        snprintf(text, size, ", %.3g %s/s", rate, p->unit);
+        snprintf(text, size, ", %s %s/s", base_amount(rate), p->unit);
 }
 
 static void show(base_progress *p, double done, bool finished, const char *format, va_list a)

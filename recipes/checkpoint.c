@@ -145,10 +145,17 @@ static const char *const fit_key[] = { [NN_FIT_MISSING] = "missing", [NN_FIT_ZER
     [NN_FIT_OTHER_SHAPE] = "of_another_shape", [NN_FIT_OTHER_DTYPE] = "of_another_type",
     [NN_FIT_UNEXPECTED] = "unexpected" };
 
-/* data: the object that has a list for each; a name for which there is no memory is left out. */
+/* What tells of names: an object that has a list for each fit. */
+typedef struct lists {
+    json_t *use;
+    bool    lost;       /* there was no memory for a name */
+} lists;
+
 static void list_name(void *data, nn_fit fit, const char *name)
 {
-    json_array_append_new(json_object_get(data, fit_key[fit]), text(name));
+    lists *l = data;
+
+    l->lost |= json_array_append_new(json_object_get(l->use, fit_key[fit]), text(name)) != 0;
 }
 
 /* HuBERT with CTC's head where there is one, and ours with all heads. */
@@ -233,12 +240,13 @@ static bool put_programs(json_t *programs, const ser_checkpoint *c, const ser_ma
 static bool put_use(json_t *j, json_t *programs, const ser_checkpoint *c, base_error *e)
 {
     json_t *use = json_object();
-    ser_match m = { .load = { .tell = list_name, .data = use }, .misfit = BASE_ERROR_INIT };
+    lists l = { use, false };
+    ser_match m = { .load = { .tell = list_name, .data = &l }, .misfit = BASE_ERROR_INIT };
     bool ok = put(j, "use", use);
 
     for (int i = NN_FIT_MISSING; i <= NN_FIT_UNEXPECTED && ok; i++)
         ok = put(use, fit_key[i], json_array());
-    return ok && !ser_checkpoint_match(c, &m, e) && put(use, "as", json_string(m.as)) &&
+    return ok && !ser_checkpoint_match(c, &m, e) && !l.lost && put(use, "as", json_string(m.as)) &&
            put(use, "loaded", json_integer(m.load.loaded)) && put(use, "fits", json_boolean(!m.misfit.status)) &&
            put(use, "summary", text(m.load.text)) && (m.misfit.status || put_programs(programs, c, &m));
 }
@@ -267,19 +275,23 @@ json_t *ser_checkpoint_describe(const ser_checkpoint *c, base_error *e)
 
 /* ---- for people -------------------------------------------------------------------------------------------------- */
 
-static void print_value(FILE *f, const json_t *value)
+/* False: no memory for it. */
+static bool print_value(FILE *f, const json_t *value)
 {
     char *s = ser_json_text(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(7));
 
-    fputs(s ? s : "(no memory)", f);
+    if (s)
+        fputs(s, f);
     free(s);
+    return s != NULL;
 }
 
 /* A line for each member that is not an empty list. */
-static void print_object(FILE *f, const char *title, json_t *object)
+static bool print_object(FILE *f, const char *title, json_t *object)
 {
     const char *key;
     json_t *value;
+    bool ok = true;
 
     if (json_object_size(object))
         fprintf(f, "%s\n", title);
@@ -288,18 +300,20 @@ static void print_object(FILE *f, const char *title, json_t *object)
             json_t *shown = text(key);
 
             fputs("  ", f);
-            print_value(f, shown);
+            ok = ok && print_value(f, shown);
             fputs(": ", f);
-            print_value(f, value);
+            ok = ok && print_value(f, value);
             fputc('\n', f);
             json_decref(shown);
         }
+    return ok;
 }
 
-static void print_list(FILE *f, const char *title, const json_t *list)
+static bool print_list(FILE *f, const char *title, const json_t *list)
 {
     const json_t *item, *value;
     const char *key;
+    bool ok = true;
     size_t i;
 
     fprintf(f, "%s\n", title);
@@ -308,12 +322,13 @@ static void print_list(FILE *f, const char *title, const json_t *list)
         if (json_is_object(item))
             json_object_foreach((json_t *)item, key, value) {
                 fputc(' ', f);
-                print_value(f, value);
+                ok = ok && print_value(f, value);
             }
         else
             fprintf(f, " %s", json_string_value(item));
         fputc('\n', f);
     }
+    return ok;
 }
 
 static long long number(const json_t *j, const char *key)
@@ -321,20 +336,23 @@ static long long number(const json_t *j, const char *key)
     return (long long)json_integer_value(json_object_get(j, key));
 }
 
-void ser_checkpoint_print(const json_t *j, FILE *f)
+base_status ser_checkpoint_print(const json_t *j, FILE *f, base_error *e)
 {
+    bool ok;
+
     fputs("path: ", f);
-    print_value(f, json_object_get(j, "path"));
+    ok = print_value(f, json_object_get(j, "path"));
     fprintf(f, "\nformat: %s\n%lld tensors, %lld parameters, %lld bytes\n",
         json_string_value(json_object_get(j, "format")), number(j, "tensor_count"), number(j, "parameters"),
         number(j, "bytes"));
-    print_list(f, "files, with their bytes", json_object_get(j, "files"));
-    print_list(f, "tensors", json_object_get(j, "tensors"));
-    print_object(f, "metadata", json_object_get(j, "metadata"));
-    print_object(f, "configuration", json_object_get(j, "configuration"));
-    print_object(f, "how Serin reads it", json_object_get(j, "use"));
-    if (!json_object_get(j, "configuration"))
+    ok = ok && print_list(f, "files, with their bytes", json_object_get(j, "files")) &&
+         print_list(f, "tensors", json_object_get(j, "tensors")) &&
+         print_object(f, "metadata", json_object_get(j, "metadata")) &&
+         print_object(f, "configuration", json_object_get(j, "configuration")) &&
+         print_object(f, "how Serin reads it", json_object_get(j, "use"));
+    if (ok && !json_object_get(j, "configuration"))
         fputs("no config.json beside it: Serin does not know what model it is\n", f);
-    if (json_array_size(json_object_get(j, "programs")))
-        print_list(f, "programs that read it", json_object_get(j, "programs"));
+    if (ok && json_array_size(json_object_get(j, "programs")))
+        ok = print_list(f, "programs that read it", json_object_get(j, "programs"));
+    return ok ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", json_string_value(json_object_get(j, "path")));
 }

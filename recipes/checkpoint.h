@@ -33,8 +33,8 @@ base_status ser_checkpoint_match(const ser_checkpoint *c, ser_match *m, base_err
 /* What is in it and what Serin would do with it, as docs/store.md has the keys; NULL: no memory, or the configuration is
  * no good. */
 json_t *ser_checkpoint_describe(const ser_checkpoint *c, base_error *e);
-/* For people. */
-void    ser_checkpoint_print(const json_t *description, FILE *f);
+/* For people. BASE_NO_MEMORY: what was printed lacks something. */
+base_status ser_checkpoint_print(const json_t *description, FILE *f, base_error *e);
 
 typedef struct ser_convert_options {
     bool     to_serin;          /* a folder as serin-train writes it; else Hugging Face's */

@@ -1,6 +1,7 @@
 /* What the bootstrap draws: speakers, dialogues, or utterances by themselves; and how that is told. */
 #include <stdlib.h>
 
+#include "base/number.h"
 #include "recipes/score.h"
 
 /* ---- of each utterance ------------------------------------------------------------------------------------------- */
@@ -77,8 +78,8 @@ void ser_clusters_print(const ser_bootstrap *o, const char *table, int64_t clust
     if (!o->cluster)
         fprintf(f, "intervals: %d resamples of utterances (--clusters=utt2spk draws speakers)\n", o->resamples);
     else
-        fprintf(f, "intervals: %d resamples of %lld cluster%s of %s and of utterances in each%s\n", o->resamples,
-            (long long)clusters, clusters == 1 ? "" : "s", table,
+        fprintf(f, "intervals: %d resamples of %s of %s and of utterances in each%s\n", o->resamples,
+            base_count(clusters, "cluster"), table,
             clusters < SER_FEW_CLUSTERS ? "; so few clusters make them coarse" : "");
 }
 

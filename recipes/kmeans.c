@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/number.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "base/random.h"
@@ -16,7 +17,7 @@ enum { BLOCK = 64 };    /* rows a thread takes at a time */
 static base_status check(const nn_matrix *m, int cols, base_error *e)
 {
     if (m->rows && m->cols != cols)
-        return base_fail(e, BASE_SHAPE, "%d columns, expected %d", m->cols, cols);
+        return base_fail(e, BASE_SHAPE, "%s, expected %d", base_count(m->cols, "column"), cols);
     for (int64_t i = 0; i < m->rows * m->cols; i++)
         if (!isfinite(m->x[i]))
             return base_fail(e, BASE_VALUE, "row %" PRId64 ", column %" PRId64 " is %g", i / cols, i % cols, (double)m->x[i]);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "recipes/score.h"
 
 ser_mode ser_mode_of(const char *word)
@@ -17,8 +18,8 @@ static base_status refuse(const ser_pairs *p, const tx_table *ref, const tx_tabl
                          "%s: no entry for \"%s\" of %s; %lld of %lld keys are missing (--mode=present scores "
                          "without them)",
                          hyp->path, p->first_missing, ref->path, (long long)p->missing, (long long)ref->n);
-    return base_fail(e, BASE_MISSING, "%s: \"%s\" is not in %s; %lld keys are extra (--mode=present ignores them)",
-                     hyp->path, p->first_extra, ref->path, (long long)p->extra);
+    return base_fail(e, BASE_MISSING, "%s: \"%s\" is not in %s; %s too many (--mode=present ignores what is extra)",
+                     hyp->path, p->first_extra, ref->path, base_count(p->extra, "key"));
 }
 
 base_status ser_pairs_make(ser_pairs *p, const tx_table *ref, const tx_table *hyp, ser_mode mode, base_error *e)

@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 
 #include "base/arena.h"
+#include "base/number.h"
 #include "base/parallel.h"
 #include "libnn/nn.h"
 #include "recipes/report.h"
@@ -43,9 +44,9 @@ static void write_lead(FILE *f, const ser_experiment *x, int n)
     if (n > 1)
         fprintf(f, "%d experiments.", n);
     else if (pooled)
-        fprintf(f, "%lld utterances scored", (long long)json_integer_value(ser_at(pooled, "utterances")));
+        fprintf(f, "%s scored", base_count(json_integer_value(ser_at(pooled, "utterances")), "utterance"));
     if (n == 1 && pooled && folds)
-        fprintf(f, " in %zu fold%s.", folds, folds == 1 ? "" : "s");
+        fprintf(f, " in %s.", base_count((int64_t)folds, "fold"));
     else if (n == 1)
         fputc('.', f);
     fputs(

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "recipes/report.h"
 
 static const struct { const char *section, *metric;
@@ -162,8 +163,8 @@ void ser_report_intervals(const ser_experiment *x, char *out, size_t size)
     table = ser_string(b, "table");
     slash = strrchr(table, '/');
     if (clusters)
-        snprintf(out, size, "Intervals draw %lld cluster%s of %.100s, and utterances of each%s.", clusters,
-            clusters == 1 ? "" : "s", slash ? slash + 1 : table,
+        snprintf(out, size, "Intervals draw %s of %.100s, and utterances of each%s.", base_count(clusters, "cluster"),
+            slash ? slash + 1 : table,
             json_is_true(ser_at(b, "coarse")) ? "; so few make them coarse" : "");
     else
         snprintf(out, size, "Intervals draw utterances.");

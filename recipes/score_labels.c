@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "recipes/score.h"
 
 /* Everything that is read. */
@@ -68,7 +69,7 @@ static base_status read_inputs(inputs *in, const ser_label_options *o, base_erro
                            e) != BASE_OK)
         return e->status;
     if (l->missing)
-        base_warn("%s: %lld utterances of %s are missing and not scored", o->hyp, (long long)l->missing, o->ref);
+        base_warn("%s lacks %s of %s, not scored", o->hyp, base_count(l->missing, "utterance"), o->ref);
     return ser_cluster_numbers(&in->cluster, &in->clusters, l->key, l->n, e);
 }
 
@@ -143,10 +144,10 @@ static void print_pooled(const ser_label_score *s, const ser_labelling *l, const
     int present = count_present(s);
     char what[SER_METRICS][80];
 
-    snprintf(what[SER_UA], sizeof(*what), "mean recall of %d classes", present);
+    snprintf(what[SER_UA], sizeof(*what), "mean recall of %s", base_count(present, "class|classes"));
     snprintf(what[SER_WA], sizeof(*what), "%lld / %lld", (long long)s->correct, (long long)s->n);
-    snprintf(what[SER_WF1], sizeof(*what), "%lld utterances", (long long)s->utterances);
-    snprintf(what[SER_MF1], sizeof(*what), "%d classes", present);
+    snprintf(what[SER_WF1], sizeof(*what), "%s", base_count(s->utterances, "utterance"));
+    snprintf(what[SER_MF1], sizeof(*what), "%s", base_count(present, "class|classes"));
     for (int m = 0; m < SER_METRICS; m++)
         fprintf(f, "%%%s %.2f [ %s ] 95%% [ %.2f, %.2f ]\n", ser_metric_name[m], s->value[m], what[m],
                 s->interval[m].low, s->interval[m].high);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "recipes/score.h"
 
 typedef struct inputs {
@@ -53,8 +54,8 @@ static base_status read_inputs(inputs *in, const ser_text_options *o, base_error
     for (int64_t i = 0; i < t->n; i++)
         in->key[i] = t->text[i].key;
     if (t->missing)
-        base_warn("%s: %lld utterances of %s are missing and %s", o->hyp, (long long)t->missing, o->ref,
-            mode == SER_ALL ? "count as empty" : "not scored");
+        base_warn("%s lacks %s of %s, %s", o->hyp, base_count(t->missing, "utterance"), o->ref,
+            mode == SER_ALL ? "counted as empty" : "not scored");
     return ser_cluster_numbers(&in->cluster, &in->clusters, in->key, t->n, e);
 }
 

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/parallel.h"
 #include "recipes/train.h"
 
@@ -127,7 +128,7 @@ static void tell_data(const ser_run *r)
 
     for (int64_t i = 0; i < r->train->n; i++)
         seconds += r->train_x->seconds[i * r->train_x->variants];
-    base_log("%" PRId64 " utterances, %.1f minutes; development: %" PRId64, r->train->n, seconds / 60, r->dev ? r->dev->n : 0);
+    base_log("%s, %.1f minutes; development: %" PRId64, base_count(r->train->n, "utterance"), seconds / 60, r->dev ? r->dev->n : 0);
     if (r->clusters)
         base_log("%d clusters", r->clusters);
     for (int t = 0; t < SER_TASKS; t++) {

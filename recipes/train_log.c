@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "recipes/plot.h"
 
 #define FILE_LIMIT ((size_t)256 << 20)
@@ -51,7 +52,7 @@ static base_status read_line(ser_train_log *l, char *line, const char *path, int
     int n = cut(line, field);
 
     if (n != fields)
-        return base_fail(e, BASE_FORMAT, "%s:%lld: %d fields found, %d expected", path, (long long)number, n, fields);
+        return base_fail(e, BASE_FORMAT, "%s:%lld: %s found, %d expected", path, (long long)number, base_count(n, "field"), fields);
     for (int i = 0; i < n; i++) {
         double x = *field[i] ? strtod(field[i], &end) : NAN;
 

@@ -51,7 +51,7 @@ if [[ $what == speech ]]; then
   if [[ ! -s $dir/hubert.labels ]]; then
     segments=()
     if [[ -f $data/segments ]]; then segments=(--segments="$data/segments"); fi
-    $train_cmd --quote true "$dir/log/mfcc.log" serin-features --type=mfcc "${mfcc_words[@]}" "${segments[@]}" "scp:$data/wav.scp" "ark:$dir/mfcc.ark"
+    $train_cmd --quote true "$dir/log/mfcc.log" serin-features --allow-failures --type=mfcc "${mfcc_words[@]}" "${segments[@]}" "scp:$data/wav.scp" "ark:$dir/mfcc.ark"
     $train_cmd --quote true --num-threads "$threads" "$dir/log/kmeans.log" serin-kmeans --clusters="$clusters" "ark:$dir/mfcc.ark" "$dir/hubert.npy"
     $train_cmd --quote true "$dir/log/labels.log" serin-kmeans --assign "$dir/hubert.npy" "ark:$dir/mfcc.ark" "$dir/hubert.labels"
     rm "$dir/mfcc.ark"

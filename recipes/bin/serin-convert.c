@@ -38,5 +38,5 @@ int main(int argc, char **argv)
     else
         ser_checkpoint_convert(base_options_argument(po, 0), base_options_argument(po, 1), &o, &e);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : base_report("checkpoints", 1, 0);
+    return e.status ? base_give_up(&e) : base_report("checkpoint", 1, 0);
 }

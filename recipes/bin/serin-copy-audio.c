@@ -119,6 +119,7 @@ int main(int argc, char **argv)
     base_option_int(po, "seed", &o.seed, 0, 2147483647, "of the noise");
     base_option_float(po, "max-dur", &read.max_seconds, 0.01, 1e6, "longer sounds are refused, seconds");
     ser_sound_options(po, &read);
+    base_option_failures(po);
     base_options_parse(po, argc, argv, 2, 2);
 
     read.rate = o.rate;
@@ -132,5 +133,5 @@ int main(int argc, char **argv)
     tx_table_free(&o.gain);
     tx_table_free(&o.snr);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : base_report("utterances", done, failed);
+    return e.status ? base_give_up(&e) : base_report("utterance", done, failed);
 }

@@ -166,9 +166,10 @@ static base_status write_matrix(sink *s, const char *key, const nn_matrix *m, ba
         : s->form == DIRECTORY ? write_to_folder(s, key, m, e) : keep_one(s, m, e);
 }
 
-static void close_sink(sink *s, base_error *e)
+/* A table is not written where nothing came in: an empty one would hide that the head of a pipe failed. */
+static void close_sink(sink *s, long done, base_error *e)
 {
-    if (s->table && !e->status)
+    if (s->table && done && !e->status)
         nn_table_commit(s->table, e);
     else
         nn_table_abandon(s->table);
@@ -195,8 +196,8 @@ int main(int argc, char **argv)
         open_sink(&out, base_options_argument(po, 1), &e) == BASE_OK)
         while (next_matrix(&in, &key, &m, &e) == BASE_OK && key && write_matrix(&out, key, &m, &e) == BASE_OK)
             done++;
-    close_sink(&out, &e);
+    close_sink(&out, done, &e);
     close_source(&in);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : base_report("matrices", done, 0);
+    return e.status ? base_give_up(&e) : base_report("matrix|matrices", done, 0);
 }

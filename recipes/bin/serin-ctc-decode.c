@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/options.h"
 #include "libnn/nn.h"
 #include "libtext/tx.h"
@@ -39,7 +40,8 @@ static const char *text_file(const char *wspecifier, base_error *e)
 static base_status search(decoder *d, const nn_matrix *m, int *n, base_error *e)
 {
     if (m->cols != tx_vocab_size(d->vocab) && m->rows)
-        return base_fail(e, BASE_SHAPE, "%d columns, but the vocabulary has %d tokens", m->cols, tx_vocab_size(d->vocab));
+        return base_fail(e, BASE_SHAPE, "%s, but the vocabulary has %s", base_count(m->cols, "column"),
+            base_count(tx_vocab_size(d->vocab), "token"));
     if (d->beam.beam > 1)
         return nn_ctc_beam(m->x, m->rows, tx_vocab_size(d->vocab), &d->beam, d->best, n, e);
     *n = 1;
@@ -138,6 +140,7 @@ int main(int argc, char **argv)
     base_option_int(po, "nbest", &d.beam.nbest, 1, 100000, "texts an utterance, at most as many as --beam");
     base_option_text(po, "scores", &scores, "wspecifier for the log probability of each text (greedy: of the best path)");
     base_option_text(po, "language", &language, "of a vocabulary with several");
+    base_option_failures(po);
     base_options_parse(po, argc, argv, 3, 3);
     d.best = calloc((size_t)d.beam.nbest, sizeof *d.best);
     if (d.beam.nbest > d.beam.beam)
@@ -151,10 +154,10 @@ int main(int argc, char **argv)
         d.beam.blank = tx_vocab_blank(v);
         done = decode_all(&d, r, &failed, &e);
     }
-    close_outputs(&d, !e.status && (done || !failed), &e);
+    close_outputs(&d, !e.status && done, &e);
     nn_table_close(r);
     tx_vocab_free(v);
     free(d.best);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : base_report("utterances", done, failed);
+    return e.status ? base_give_up(&e) : base_report("utterance", done, failed);
 }

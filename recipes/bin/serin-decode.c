@@ -31,7 +31,7 @@ int main(int argc, char **argv)
     o.whole_gates = gates[0] == 'a';
     status = ser_decode(base_options_argument(po, 0), base_options_argument(po, 1), base_options_argument(po, 2), &o, &done, &e)
                  ? base_give_up(&e)
-                 : base_report("utterances", done, 0);
+                 : base_report("utterance", done, 0);
     base_options_free(po);
     return status;
 }

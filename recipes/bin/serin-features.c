@@ -156,6 +156,7 @@ int main(int argc, char **argv)
 
     s.mel.bins = 0;
     register_options(po, &s);
+    base_option_failures(po);
     base_options_parse(po, argc, argv, 2, 2);
     if (prepare(&s, &e) == BASE_OK &&
         (r = au_reader_open(base_options_argument(po, 0), *s.segments ? s.segments : NULL, &s.read, &e)) &&
@@ -169,5 +170,5 @@ int main(int argc, char **argv)
     au_features_free(s.mel_tables);
     ser_conv_close(s.conv);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : base_report("utterances", done, failed);
+    return e.status ? base_give_up(&e) : base_report("utterance", done, failed);
 }

@@ -40,11 +40,9 @@ int main(int argc, char **argv)
     if (j && as_json)
         write_json(j, base_options_argument(po, 0), &e);
     else if (j)
-        ser_checkpoint_print(j, stdout);
-    if (j && !e.status && fflush(stdout))
-        base_fail_errno(&e, "standard output");
+        ser_checkpoint_print(j, stdout, &e);
     json_decref(j);
     ser_checkpoint_free(c);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : base_report("checkpoints", 1, 0);
+    return e.status ? base_give_up(&e) : base_report("checkpoint", 1, 0);
 }

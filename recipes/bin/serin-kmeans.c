@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/options.h"
 #include "base/progress.h"
 #include "recipes/kmeans.h"
@@ -112,7 +113,7 @@ static int64_t assign(const char *path, const char *features, const char *labels
         if (!e->status && !frames)
             base_fail(e, BASE_MISSING, "%s: no frames", features);
         if (!e->status && !base_out_commit(&out, e))
-            base_log("%" PRId64 " frames, inertia %.6g", frames, inertia / (double)frames);
+            base_log("%s, inertia %.6g", base_count(frames, "frame"), inertia / (double)frames);
         base_out_abandon(&out);
     }
     nn_table_close(r);
@@ -136,12 +137,12 @@ int main(int argc, char **argv)
     base_option_int(po, "seed", &o.seed, 0, 2147483647, "of the sample and of the first centres");
     base_options_parse(po, argc, argv, 2, 3);
     if (base_options_count(po) != (o.assign ? 3 : 2))
-        base_fail(&e, BASE_VALUE, "%d arguments, expected %s", base_options_count(po),
+        base_fail(&e, BASE_VALUE, "%s, expected %s", base_count(base_options_count(po), "argument"),
             o.assign ? "<centres.npy> <matrix-rspecifier> <labels>" : "<matrix-rspecifier> <centres.npy>, or --assign");
     else if (o.assign)
         frames = assign(base_options_argument(po, 0), base_options_argument(po, 1), base_options_argument(po, 2), &e);
     else
         frames = train(&o, base_options_argument(po, 0), base_options_argument(po, 1), &e);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : base_report("frames", (long)frames, 0);
+    return e.status ? base_give_up(&e) : base_report("frame", (long)frames, 0);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/number.h"
 #include "base/options.h"
 #include "libtext/tx.h"
 
@@ -46,7 +47,7 @@ int main(int argc, char **argv)
     path = base_options_argument(po, 1);
     if (!strcmp(type, "fairseq"))
         v = tx_vocab_fairseq(base_options_argument(po, 0), &e);
-    else if (tx_table_read(&t, base_options_argument(po, 0), TX_ANY, &e) == BASE_OK) {
+    else if (tx_table_read(&t, base_options_argument(po, 0), TX_ANY, &e) == BASE_OK && t.n > 0) {
         owned = calloc((size_t)t.n + 1, sizeof(*owned));
         if (!owned)
             base_fail(&e, BASE_NO_MEMORY, "no memory for %lld texts", (long long)t.n);
@@ -55,14 +56,14 @@ int main(int argc, char **argv)
         else if (!e.status)
             v = tx_vocab_build(&t, &e);
     }
-    n = t.n;
+    n = !strcmp(type, "fairseq") && v ? tx_vocab_size(v) : t.n;
     if (v && tx_vocab_write(v, path, &e) == BASE_OK)
-        base_log("%s: %d tokens", path, tx_vocab_size(v));
+        base_log("%s: %s", path, base_count(tx_vocab_size(v), "token"));
     tx_vocab_free(v);
     for (int64_t i = 0; owned && i < t.n; i++)
         free(owned[i]);
     free(owned);
     tx_table_free(&t);
     base_options_free(po);
-    return e.status == BASE_OK ? base_report("texts", (long)n, 0) : base_give_up(&e);
+    return e.status == BASE_OK ? base_report(strcmp(type, "fairseq") ? "text" : "token", (long)n, 0) : base_give_up(&e);
 }

@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     tx_normalise_options o = TX_NORMALISE_NONE;
     tx_table t = { 0 };
     base_out out = { 0 };
+    long n;
 
     base_option_text(po, "norm", &norm, "what is done to the texts (docs/text.md)");
     base_options_parse(po, argc, argv, 2, 2);
@@ -37,14 +38,13 @@ int main(int argc, char **argv)
         !base_out_open(&out, base_options_argument(po, 1), &e)) {
         for (int64_t i = 0; i < t.n && !e.status; i++)
             write_line(&t.entry[i], &o, out.f, &e);
-        if (e.status)
+        if (e.status || t.n == 0)
             base_out_abandon(&out);
         else
             base_out_commit(&out, &e);
     }
-    if (!e.status)
-        base_report("texts", t.n, 0);
+    n = t.n;
     tx_table_free(&t);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : 0;
+    return e.status ? base_give_up(&e) : base_report("text", n, 0);
 }

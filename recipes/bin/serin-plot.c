@@ -154,5 +154,5 @@ int main(int argc, char **argv)
             base_out_abandon(&out);
     }
     base_options_free(po);
-    return e.status == BASE_OK ? base_report("figures", 1, 0) : base_give_up(&e);
+    return e.status == BASE_OK ? base_report("figure", 1, 0) : base_give_up(&e);
 }

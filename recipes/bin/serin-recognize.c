@@ -103,6 +103,7 @@ int main(int argc, char **argv)
     base_option_float(po, "batch-seconds", &o.batch_seconds, 0.1, 100000, "seconds of speech in one batch, about");
     base_option_float(po, "max-dur", &read.max_seconds, 0.1, 86400, "seconds; a longer sound is refused");
     ser_sound_options(po, &read);
+    base_option_failures(po);
     base_options_parse(po, argc, argv, 1, -1);
     files = base_options_count(po) - 1;
     o.what = *scp ? "utterance" : "file";
@@ -122,8 +123,5 @@ int main(int argc, char **argv)
     ser_recogniser_close(w.recogniser);
     au_reader_close(r);
     base_options_free(po);
-    if (e.status)
-        return base_give_up(&e);
-    base_report("sounds", w.taken - w.failed, w.failed);
-    return w.failed > 0;
+    return e.status ? base_give_up(&e) : base_report("sound", w.taken - w.failed, w.failed);
 }

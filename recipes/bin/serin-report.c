@@ -51,5 +51,5 @@ int main(int argc, char **argv)
         ser_experiment_free(&x[i]);
     free(x);
     base_options_free(po);
-    return e.status == BASE_OK ? base_report("experiments", n, 0) : base_give_up(&e);
+    return e.status == BASE_OK ? base_report("experiment", n, 0) : base_give_up(&e);
 }

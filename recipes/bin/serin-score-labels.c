@@ -50,5 +50,5 @@ int main(int argc, char **argv)
     free(text);
     free(model);
     base_options_free(po);
-    return status == BASE_OK ? base_report("utterances", (long)n, 0) : base_give_up(&e);
+    return status == BASE_OK ? base_report("utterance", (long)n, 0) : base_give_up(&e);
 }

@@ -45,5 +45,5 @@ int main(int argc, char **argv)
         status = ser_score_output_finish(&out, section, text, argc, argv, &e);
     free(text);
     base_options_free(po);
-    return status == BASE_OK ? base_report("utterances", (long)n, 0) : base_give_up(&e);
+    return status == BASE_OK ? base_report("utterance", (long)n, 0) : base_give_up(&e);
 }

@@ -109,6 +109,7 @@ int main(int argc, char **argv)
     base_option_text(po, "segments", &o.segments, "cut these utterances from the recordings");
     base_option_float(po, "max-dur", &o.read.max_seconds, 0.01, 1e6, "longer sounds are refused, seconds");
     ser_sound_options(po, &o.read);
+    base_option_failures(po);
     base_options_parse(po, argc, argv, 3, 3);
     o.model = base_options_argument(po, 0);
     o.input = base_options_argument(po, 1);
@@ -118,5 +119,5 @@ int main(int argc, char **argv)
     else
         nn_table_abandon(w.table);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : base_report("utterances", w.done, w.failed);
+    return e.status ? base_give_up(&e) : base_report("utterance", w.done, w.failed);
 }

@@ -13,7 +13,7 @@ static const char usage[] =
     "Usage: serin-tokenize [options] <vocab.txt|tokenizer.json> < text\n"
     "e.g.:  cut -d ' ' -f 2- data/train/text | serin-tokenize --ids bert-base-uncased/vocab.txt\n";
 
-static base_status write_line(const tx_wordpiece *w, const tx_labels *l, bool ids, base_error *e)
+static void write_line(const tx_wordpiece *w, const tx_labels *l, bool ids)
 {
     for (int i = 0; i < l->n; i++) {
         if (i)
@@ -23,7 +23,7 @@ static base_status write_line(const tx_wordpiece *w, const tx_labels *l, bool id
         else
             fputs(tx_wordpiece_token(w, l->label[i]), stdout);
     }
-    return putchar('\n') == EOF ? base_fail_errno(e, "standard output") : BASE_OK;
+    putchar('\n');
 }
 
 static int64_t tokenize(const tx_wordpiece *w, bool ids, bool special, base_error *e)
@@ -40,13 +40,11 @@ static int64_t tokenize(const tx_wordpiece *w, bool ids, bool special, base_erro
         if (tx_utf8_check("standard input", n + 1, line, (size_t)size, e) ||
             tx_wordpiece_encode(w, line, (size_t)size, special, &l, e))
             break;
-        write_line(w, &l, ids, e);
+        write_line(w, &l, ids);
         tx_labels_free(&l);
     }
     if (!e->status && ferror(stdin))
         base_fail_errno(e, "standard input");
-    if (!e->status && fflush(stdout))
-        base_fail_errno(e, "standard output");
     free(line);
     return n;
 }
@@ -66,5 +64,5 @@ int main(int argc, char **argv)
         n = tokenize(w, ids, special, &e);
     tx_wordpiece_free(w);
     base_options_free(po);
-    return e.status ? base_give_up(&e) : base_report("lines", n, 0);
+    return e.status ? base_give_up(&e) : base_report("line", n, 0);
 }

@@ -1,5 +1,6 @@
 /* Is this a data directory? Lists everything that is wrong with it. */
 #include "base/log.h"
+#include "base/number.h"
 #include "base/options.h"
 #include "recipes/sound.h"
 #include "recipes/validate.h"
@@ -28,10 +29,8 @@ int main(int argc, char **argv)
         exit_status = base_give_up(&e);
     } else {
         ser_validation_summary(&v, stdout);
-        if (fflush(stdout) != 0 && base_fail_errno(&e, "standard output") != BASE_OK)
-            exit_status = base_give_up(&e);
-        else if (v.faults > 0) {
-            base_say_error("%s: %lld faults", v.dir, (long long)v.faults);
+        if (v.faults > 0) {
+            base_say_error("%s: %s", v.dir, base_count(v.faults, "fault"));
             exit_status = 1;
         }
     }

@@ -28,7 +28,9 @@ tap_is "ten keep their order" "$(sed 's/ .*//' nbest)" $'u-01\nu-02\nu-03\nu-04\
 printf 'u1 [ -1 -1 -1 -1 -1 nan -1 ]\n' >nan.txt
 tap_refuses "NaN, when nothing else is there" 'u1: log probabilities: frame 0, label 5: nan' serin-ctc-decode vocab.json ark:nan.txt ark,t:bad
 cat lp.txt - >mixed.txt <<<'u4 [ 1 2 3 4 5 6 7 ]'
-tap_ok "a bad one among good ones is left out" serin-ctc-decode vocab.json ark:mixed.txt ark,t:text3
+tap_refuses "a bad one among good ones" "Done 3 utterances, 1 failed" serin-ctc-decode vocab.json ark:mixed.txt ark,t:text3
+tap_is "the others are written all the same" "$(cut -d ' ' -f 1 text3 | paste -s -d ' ')" "$(awk '/\[/ { print $1 }' lp.txt | paste -s -d ' ')"
+tap_ok "a bad one among good ones is left out" serin-ctc-decode --allow-failures vocab.json ark:mixed.txt ark,t:text3
 tap_is "and told" "$(serin-ctc-decode vocab.json ark:mixed.txt ark,t:- 2>&1 >/dev/null | grep -c -e 'u4: log probabilities: frame 0, label 0: 1, expected' -e 'Done 3 utterances, 1 failed')" 2
 printf 'u1 [ -1 -1 ]\n' >narrow.txt
 tap_refuses "another number of columns" '2 columns, but the vocabulary has 7 tokens' serin-ctc-decode vocab.json ark:narrow.txt ark,t:bad

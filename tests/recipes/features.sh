@@ -47,10 +47,12 @@ tap_ok "is the same" cmp conv.ark cached.ark
 tap_is "and nothing was computed again" "$(find cache -type f | wc -l)" 4
 
 printf 'a silence.wav\nb cut.wav\nc absent.wav\nd short.wav\ne false |\n' > wav.scp
-tap_ok "bad sounds are left out" serin-features scp:wav.scp ark,scp:some.ark,some.scp
+tap_refuses "bad sounds are told" "Done 1 utterance, 4 failed" serin-features scp:wav.scp ark:some.ark
+tap_is "what is good is written all the same" "$(serin-copy-matrix ark:some.ark ark,t:- 2> /dev/null | grep -c '\[')" 1
+tap_ok "bad sounds are left out" serin-features --allow-failures scp:wav.scp ark,scp:some.ark,some.scp
 tap_is "the rest is there" "$(cut -d ' ' -f 1 some.scp)" "a"
 for text in 'wav.scp:2: b: cut.wav: truncated' 'wav.scp:3: c: absent.wav: No such file' 'd: 2 samples are less than one frame' \
-  'wav.scp:5: e: false |: the command exited with 1' 'Done 1 utterances, 4 failed'; do
+  'wav.scp:5: e: false |: the command exited with 1' 'Done 1 utterance, 4 failed'; do
   tap_has "told: $text" .err "$text"
 done
 sed -i 1d wav.scp

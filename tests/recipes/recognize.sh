@@ -33,6 +33,7 @@ tap_is "two of them" "$(grep -o '"score":-' .out | wc -l)" 2
 echo letter > letter.wav
 tap_refuses "a sound that is none" "letter.wav: not a sound file" serin-recognize exp "${wav[0]}" letter.wav "${wav[1]}"
 tap_is "does not hold up the others" "$(field file)" "$(printf '%s\n' "${wav[@]:0:2}")"
+tap_ok "which may be allowed" serin-recognize --allow-failures exp "${wav[0]}" letter.wav
 tap_refuses "an empty input" "standard input: empty" bash -c 'serin-recognize exp - < /dev/null'
 tap_refuses "a missing sound" "none.wav: No such file" serin-recognize exp none.wav
 tap_refuses "a command for a file" "pipes are refused" serin-recognize exp "cat ${wav[0]} |"

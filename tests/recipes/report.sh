@@ -128,7 +128,7 @@ tap_refuses "a section without a matrix" 'section "text" has no confusion matrix
 printf 'step\tloss\n1\t0.5\n2\tx\n' > bad.tsv
 tap_refuses "a log with a word in it" 'bad.tsv:3: "x" found for loss, a number expected' serin-plot --kind=curves bad.tsv no.svg
 printf 'step\tloss\n1\t0.5\n2\n' > bad.tsv
-tap_refuses "a log that is cut off" 'bad.tsv:3: 1 fields found, 2 expected' serin-plot --kind=curves bad.tsv no.svg
+tap_refuses "a log that is cut off" 'bad.tsv:3: 1 field found, 2 expected' serin-plot --kind=curves bad.tsv no.svg
 tap_refuses "a log without steps" 'bad.tsv:1: a header' bash -c 'printf "loss\n1\n" > bad.tsv; serin-plot --kind=curves bad.tsv no.svg'
 tap_refuses "no scores" 'exp/1/scores.json' serin-report no.html exp/1
 tap_refuses "no place to write" 'nowhere/no.html' serin-report nowhere/no.html exp

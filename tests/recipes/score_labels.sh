@@ -64,9 +64,10 @@ tap_refuses "a folder that is no model" 'utt2fold/labels.json' serin-score-label
 tap_refuses "models under another name" '--section=mood: models have labels of emotion, gender and style' serin-score-labels --section=mood ref hyp model1
 head -10 hyp >short
 tap_refuses "a missing key" 'short: no entry for "u11" of ref' serin-score-labels ref short
+tap_has "the advice is taken by this program" .err "(--mode=present scores without them)"
 tap_refuses "an extra key" '"u11" is not in short' serin-score-labels short ref
 tap_ok "present scores the rest" serin-score-labels --mode=present ref short
-tap_has "and says so" .err "1 utterances of ref are missing and not scored"
+tap_has "and says so" .err "short lacks 1 utterance of ref, not scored"
 tap_refuses "another system's missing key" 'short: no entry for "u11"' serin-score-labels --versus=short ref hyp
 tap_refuses "two words" 'has the value "ang neu", one word expected' bash -c 'echo "u1 ang neu" | serin-score-labels - hyp'
 printf 'u99 3\n' | cat utt2fold - >folds3

@@ -53,7 +53,7 @@ Scored 4 sentences, 1 not present in hyp."
 tap_ok "present: left .out" serin-score-text --mode=present ref hyp3
 tap_is "present: words" "$(head -1 .out)" "%WER 66.67 [ 4 / 6, 2 ins, 1 del, 1 sub ] [PARTIAL]"
 tap_ok "present ignores what is extra" serin-score-text --mode=present hyp3 ref
-tap_refuses "strict: an extra utterance" '"u4" is not in hyp3; 1 keys are extra' serin-score-text hyp3 ref
+tap_refuses "strict: an extra utterance" '"u4" is not in hyp3; 1 key too many' serin-score-text hyp3 ref
 
 tap_ok "compared with itself" serin-score-text --versus=hyp ref hyp
 tap_has "no difference" .out "WER +0.00 [ +0.00, +0.00 ] p 1.000"

@@ -27,7 +27,7 @@ good() {
 
 # faults NAME LINES…: the directory has these faults and no others.
 faults() {
-  tap_refuses "$1" "faults" serin-validate-data --no-pipes=false d
+  tap_refuses "$1" "d: $(($# - 1)) fault" serin-validate-data --no-pipes=false d
   tap_is "$1: which" "$(grep '^d/' .out)" "$(printf '%s\n' "${@:2}")"
 }
 

@@ -134,19 +134,23 @@ END_TEST
 static int report(void *counts)
 {
     base_log_begin("serin-x");
-    return base_report("utterances", ((int *)counts)[0], ((int *)counts)[1]);
+    return base_report("utterance", ((int *)counts)[0], ((int *)counts)[1]);
 }
 
 START_TEST(reports)
 {
-    static const int cases[][3] = { { 5, 0, 0 }, { 5, 2, 0 }, { 0, 2, 1 }, { 0, 0, 0 } };
+    static const int cases[][4] = { { 5, 0, 0, 0 }, { 5, 2, 1, 0 }, { 0, 2, 1, 1 }, { 0, 0, 1, 1 }, { 1, 0, 0, 0 } };
     char expected[60];
 
-    for (int i = 0; i < 4; i++) {
-        capture c = capture_run(report, (void *)(uintptr_t)cases[i]);
-        ck_assert_int_eq(c.status, cases[i][2]);
-        snprintf(expected, sizeof expected, "Done %d utterances, %d failed; 0.0 s, peak memory ", cases[i][0], cases[i][1]);
+    for (int i = 0; i < 10; i++) {
+        const int *c4 = cases[i % 5];
+        base_allow_failures = i >= 5;
+        capture c = capture_run(report, (void *)(uintptr_t)c4);
+        ck_assert_int_eq(c.status, c4[base_allow_failures ? 3 : 2]);
+        snprintf(expected, sizeof expected, "Done %d utterance%s, %d failed; 0.0 s, peak memory ", c4[0],
+            c4[0] == 1 ? "" : "s", c4[1]);
         ck_assert_ptr_nonnull(strstr(c.text, expected));
+        ck_assert_int_eq(strstr(c.text, "there was nothing to do: no utterance came in") != NULL, c4[0] + c4[1] == 0);
     }
 }
 END_TEST
