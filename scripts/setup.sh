@@ -2,8 +2,8 @@
 # shellcheck shell=bash
 
 # shellcheck disable=SC2034
-build_packages=(gcc make autoconf automake libtool pkg-config perl libopenblas-openmp-dev libsndfile1-dev zlib1g-dev
-  libjansson-dev libutf8proc-dev libsamplerate0-dev)
+build_packages=(gcc make autoconf automake libtool pkg-config perl libopenblas-openmp-dev libsndfile1-dev libmpg123-dev
+  libogg-dev zlib1g-dev libjansson-dev libutf8proc-dev libsamplerate0-dev)
 
 # A heading with the time since the script began.
 say() {
