@@ -69,6 +69,13 @@ for runner in slurm queue; do
   tap_ok "the others ran" grep -q 'code 0' $log/e.2.log
   tap_fails "a failure in a pipe counts" 'Ended \(code 1\)' run $log/f.log false '|' cat
   tap_fails "copies need logs of their own" 'log/h.log does not contain JOB' run JOB=1:2 $log/h.log true
+  hostile=('$(touch hit)' '`touch hit`' "it's" 'a;touch hit' $'two\nlines' 'é*?' END_OF_COMMAND)
+  tap_ok "words of any kind" run --quote true $log/n.log printf '<%s>\n' "${hostile[@]}"
+  tap_is "reach the command" "$(sed '1,4d' $log/n.log | head -n -2)" "$(printf '<%s>\n' "${hostile[@]}")"
+  tap_is "and the log can be pasted" "$(eval "$(head -n 1 $log/n.log | cut -c 3-)")" "$(printf '<%s>\n' "${hostile[@]}")"
+  mkdir -p "a dir/it's \$(touch hit)"
+  tap_ok "a directory of any name" bash -c 'cd "$1" && "$2" "$PWD/a log/$3.JOB.log" pwd' - "a dir/it's \$(touch hit)" "$utils/$runner.pl" '$(touch hit)'
+  tap_is "nothing else ran" "$(find . -name hit)" ""
   touch lost
   tap_fails "a job that the cluster loses" "job failed, log is in $log/i.log.*left no status: out of memory" run $log/i.log true
   rm lost

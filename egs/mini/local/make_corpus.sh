@@ -69,12 +69,13 @@ done
 total=$(wc -l < "$new/table.tsv")
 sort -k 1,1 "$new/table.tsv" | awk -F '\t' -v dir="$new" -v total="$total" -v nj="$nj" '{
     piece = int((NR - 1) * nj / total) + 1
-    print $1, "espeak-ng -m -v en-us+" $7 " -p " $8 " -s " $9 " --stdout \"<prosody range='\''" $10 "%'\''>" $13 \
-        "</prosody>\" |" > (dir "/make/wav." piece ".scp")
+    print $1, "espeak-ng -m -v en-us+" $7 " -p " $8 " -s " $9 " --stdout " quoted("<prosody range=\"" $10 "%\">" $13 "</prosody>") \
+        " |" > (dir "/make/wav." piece ".scp")
     print $1, dir "/Session" substr($2, 5, 1) "/sentences/wav/" $2 "/" $1 ".wav" > (dir "/make/out." piece ".scp")
     print $1, $11 > (dir "/make/utt2gain")
     print $1, $12 > (dir "/make/utt2snr")
-}'
+}
+function quoted(s) { gsub(/\047/, "\047\\\047\047", s); return "\047" s "\047" }'
 echo "$0: speaking $total utterances"
 $cmd --num-threads 1 --max-jobs-run "$nj" JOB=1:"$nj" "$new/make/copy.JOB.log" \
   serin-copy-audio --rate=16000 --seed="$seed" --utt2gain="$new/make/utt2gain" --utt2snr="$new/make/utt2snr" \
