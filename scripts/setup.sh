@@ -42,7 +42,7 @@ configure_in() {
   shift
   # Warnings are errors with the compilers they were seen to be none with.
   [[ $(cat /etc/debian_version 2> /dev/null) == 12* ]] && set -- --enable-werror "$@"
-  options=" $(cat "$dir/.options" 2> /dev/null) "
+  options=" $(cat "$dir/.options" 2> /dev/null || true) "
   [[ -x configure ]] || { say "making configure"; autoreconf -fi; }
   for option in "$@"; do
     [[ $options == *" $option "* ]] || rm -f "$dir/Makefile"
