@@ -26,46 +26,41 @@ static ser_cell measure_cell(const json_t *score, int c)
 
 /* ---- folds ----------------------------------------------------------------------------------------------------- */
 
-static const json_t *fold_named(const json_t *section, const char *name)
+/* The row of a fold, a new one where no section before had it; -1: no memory. rows_of: numbers of rows by name. */
+static int row_of_fold(json_t *rows_of, ser_row *rows, int *n, const json_t *fold, const char *name)
 {
-    const json_t *fold;
-    size_t i;
+    const json_t *known = json_object_get(rows_of, name);
 
-    json_array_foreach(ser_at(section, "folds"), i, fold) {
-        const char *other = json_string_value(ser_at(fold, "name"));
-
-        if (other && strcmp(other, name) == 0)
-            return fold;
-    }
-    return NULL;
-}
-
-static bool has_row(const ser_row *rows, int n, const char *name)
-{
-    for (int i = 0; i < n; i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return true;
-    return false;
+    if (known)
+        return (int)json_integer_value(known);
+    if (json_object_set_new(rows_of, name, json_integer(*n)) != 0)
+        return -1;
+    rows[*n] = (ser_row){ SER_ROW_FOLD, name, json_integer_value(ser_at(fold, "utterances")), { { 0 } } };
+    return (*n)++;
 }
 
 /* A row for each fold that any section has, in the order of the first that has it. */
-static int add_folds(const ser_experiment *x, ser_row *rows, int n)
+static base_status add_folds(const ser_experiment *x, ser_row *rows, int *n, base_error *e)
 {
+    json_t *rows_of = json_object();
     const json_t *fold;
     size_t i;
+    int row = 0;
 
-    for (int c = 0; c < SER_REPORT_COLUMNS; c++)
+    for (int c = 0; c < SER_REPORT_COLUMNS && row >= 0; c++)
         json_array_foreach(ser_at(section_of(x, c), "folds"), i, fold) {
             const char *name = json_string_value(ser_at(fold, "name"));
 
-            if (!name || has_row(rows, n, name))
+            if (!name)
                 continue;
-            rows[n] = (ser_row){ SER_ROW_FOLD, name, json_integer_value(ser_at(fold, "utterances")), { { 0 } } };
-            for (int d = 0; d < SER_REPORT_COLUMNS; d++)
-                rows[n].cell[d] = measure_cell(fold_named(section_of(x, d), name), d);
-            n++;
+            row = row_of_fold(rows_of, rows, n, fold, name);
+            if (row < 0)
+                break;
+            if (!rows[row].cell[c].known)
+                rows[row].cell[c] = measure_cell(fold, c);
         }
-    return n;
+    json_decref(rows_of);
+    return row < 0 ? base_fail(e, BASE_NO_MEMORY, "no memory for a table of folds") : BASE_OK;
 }
 
 static bool is_known(const ser_row *row)
@@ -130,7 +125,10 @@ base_status ser_report_rows(const ser_experiment *x, ser_row **rows, int *n, bas
     *rows = calloc(most, sizeof(**rows));
     if (!*rows)
         return base_fail(e, BASE_NO_MEMORY, "no memory for a table of %zu rows", most);
-    *n = add_folds(x, *rows, 0);
+    if (add_folds(x, *rows, n, e) != BASE_OK) {
+        free(*rows);
+        return e->status;
+    }
     row = spread_row(x);
     if (is_known(&row))
         (*rows)[(*n)++] = row;

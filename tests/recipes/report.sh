@@ -111,6 +111,23 @@ tap_refuses "tables that are not there" 'set/none.txt' serin-report --tables=set
 printf '|\n||\n| a\n| 1 |||| 2 |\n\n|-' > set/odd.txt
 tap_ok "tables that are none" serin-report --tables=set/odd.txt set/odd.html exp
 
+# ---- many folds: time goes with their number -------------------------------------------------------------------------------
+awk 'BEGIN {
+  printf "{ \"serin_scores\": 1"
+  m = "{ \"value\": 50, \"low\": 40, \"high\": 60 }"
+  for (s = 1; s <= 2; s++) {
+    printf ", \"%s\": { \"pooled\": { \"utterances\": 9, \"%s\": %s }, \"folds\": [", s == 1 ? "emotion" : "text", s == 1 ? "UA" : "WER", m
+    for (i = 1; i <= 20000; i++) printf "%s{ \"name\": \"f%d\", \"utterances\": 1, \"%s\": %s }", (i > 1 ? ", " : ""), s == 1 ? i : i + 1, s == 1 ? "UA" : "WER", m
+    printf "] }"
+  }
+  print " }"
+}' > many.json
+tap_ok "20,000 folds" timeout 20 serin-report many.html many.json
+tap_is "of both sections" "$(grep -c '^fold f[0-9]* ' .out)" 20001
+tap_is "the first in one alone, the second in both, the last in the other" "$(grep -E '^fold f(1|2|20001) ' .out | tr -s ' ')" "fold f1 1 50.00 -
+fold f2 1 50.00 50.00
+fold f20001 1 - 50.00"
+
 rm -r exp/ref
 tap_ok "a report when the tables that were scored are gone" serin-report gone.html exp
 
