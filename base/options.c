@@ -245,7 +245,7 @@ static void set(option *p, const char *text, const place *at)
         break;
     case FLOAT:
         if (!parse_float(text, &f) || f < p->least || f > p->most)
-            refuse(at, "--%s=%s: expected a number from %g to %g", p->name, text, p->least, p->most);
+            refuse(at, "--%s=%s: expected a number from %s to %s", p->name, text, base_amount(p->least), base_amount(p->most));
         *(double *)p->value = f;
         break;
     case BOOL:

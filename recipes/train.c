@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "recipes/train.h"
@@ -409,7 +410,8 @@ static void tell_speed(const ser_run *r, double speech_before, double seconds_be
         rows += (double)r->train_x->rows[i * r->train_x->variants];
         all += r->train_x->seconds[i * r->train_x->variants];
     }
-    base_log("%d threads, %.1f s of updates, %.0f times real time, %.1f GFLOP/s, peak memory %.0f MiB", base_threads(), seconds,
+    base_log("%s, %.1f s of updates, %.0f times real time, %.1f GFLOP/s, peak memory %.0f MiB",
+        base_count(base_threads(), "thread"), seconds,
         speech / fmax(seconds, 1e-9),
         3e-9 * ser_model_flop(r->model, (int64_t)rows, r->train_x->cols) * speech / all / fmax(seconds, 1e-9),
         (double)base_memory_peak() / (1 << 20));
