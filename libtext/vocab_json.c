@@ -1,34 +1,13 @@
 /* vocab.json, and the names of the special tokens from the files that Hugging Face keeps beside it. */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "libtext/vocab.h"
 
 #define JSON_LIMIT ((size_t)64 << 20)
-
-static json_t *read_object(const char *path, base_error *e)
-{
-    json_error_t why;
-    json_t *root = NULL;
-    char *text;
-    size_t size;
-
-    if (base_read_file(path, JSON_LIMIT, &text, &size, e) != BASE_OK)
-        return NULL;
-    root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
-    free(text);
-    if (!root)
-        base_fail(e, BASE_FORMAT, "%s:%d:%d: %s", path, why.line, why.column, why.text);
-    else if (!json_is_object(root))
-        base_fail(e, BASE_FORMAT, "%s: a JSON object expected", path);
-    if (json_is_object(root))
-        return root;
-    json_decref(root);
-    return NULL;
-}
 
 /* ---- tokens ---------------------------------------------------------------------------------------------------- */
 
@@ -114,7 +93,7 @@ static json_t *read_companion(const char *vocab_path, const char *name, base_err
     if (!path)
         base_fail(e, BASE_NO_MEMORY, "no memory for the path of %s", name);
     else if (base_exists(path))
-        object = read_object(path, e);
+        object = base_json_read_object(path, JSON_LIMIT, e);
     free(path);
     free(directory);
     return object;
@@ -163,7 +142,7 @@ static tx_vocab *make(const companions *c, json_t *tokens, const char *path, bas
 tx_vocab *tx_vocab_read(const char *path, const char *language, base_error *e)
 {
     base_error here = BASE_ERROR_INIT;
-    json_t *root = read_object(path, &here), *tokens = NULL;
+    json_t *root = base_json_read_object(path, JSON_LIMIT, &here), *tokens = NULL;
     companions c = { NULL, NULL };
     tx_vocab *v = NULL;
 

@@ -1,11 +1,11 @@
 /* WordPiece vocabularies from files: vocab.txt (a token a line, with tokenizer_config.json beside it) and tokenizer.json. */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "libtext/wordpiece.h"
 
 #define FILE_LIMIT ((size_t)256 << 20)
@@ -126,22 +126,6 @@ static base_status split_lines(tx_wordpiece *w, char *text, size_t size, const c
     return BASE_OK;
 }
 
-static json_t *load_json(const char *path, base_error *e)
-{
-    json_error_t error;
-    char *text;
-    size_t size;
-    json_t *root;
-
-    if (base_read_file(path, FILE_LIMIT, &text, &size, e))
-        return NULL;
-    root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
-    if (!root)
-        base_fail(e, BASE_FORMAT, "%s:%d:%d: %s", path, error.line, error.column, error.text);
-    free(text);
-    return root;
-}
-
 static bool flag(const json_t *object, const char *key, bool otherwise)
 {
     const json_t *value = json_object_get(object, key);
@@ -158,7 +142,7 @@ static base_status read_config(tx_wordpiece *w, const char *vocab, base_error *e
     json_t *root = NULL;
     bool exists = path && base_exists(path);
 
-    if (exists && (root = load_json(path, e))) {
+    if (exists && (root = base_json_read_object(path, FILE_LIMIT, e))) {
         w->lower = flag(root, "do_lower_case", true);
         w->strip_accents = flag(root, "strip_accents", w->lower);
         w->split_ideographs = flag(root, "tokenize_chinese_chars", true);
@@ -279,7 +263,7 @@ static base_status read_object(tx_wordpiece *w, const json_t *root, const char *
 
 static base_status read_json(tx_wordpiece *w, const char *path, base_error *e)
 {
-    json_t *root = load_json(path, e);
+    json_t *root = base_json_read_object(path, FILE_LIMIT, e);
     base_status status = root ? read_object(w, root, path, e) : e ? e->status : BASE_FORMAT;
 
     json_decref(root);

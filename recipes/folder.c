@@ -245,11 +245,8 @@ base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
 json_t *ser_config_json(const char *path, base_error *e)
 {
     char *text = nn_config_text(path, e);
-    json_error_t je;
-    json_t *j = text ? json_loads(text, JSON_REJECT_DUPLICATES, &je) : NULL;
+    json_t *j = text ? base_json_parse(text, strlen(text), path, e) : NULL;
 
-    if (text && !j)
-        base_fail(e, BASE_FORMAT, "%s:%d: %s", path, je.line, je.text);
     free(text);
     return j;
 }

@@ -5,6 +5,9 @@
 #include <jansson.h>
 
 #include "base/error.h"
+#include "base/json.h"
+
+#define SER_MOST_JSON ((size_t)16 << 20)     /* bytes of a file of ours */
 
 /* malloc'd; flags are jansson's. Characters that are not plain (base/utf8.h) are escaped. NULL: no memory, or j is NULL. jansson's own json_dumps leaves out keys when memory ends
  * in the middle, and says nothing. */

@@ -46,9 +46,10 @@ static const char *first_bert(const ser_config *c) { return *c->init_aec ? c->in
 
 static base_status configure_corrector(const ser_config *c, const char *path, ser_model_config *out, base_error *e)
 {
-    json_error_t je;
-    json_t *j = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
+    json_t *j = base_json_read(path, SER_MOST_JSON, e);
 
+    if (!j)
+        return e->status;
     out->aec_layers = (int)json_integer_value(json_object_get(j, "serin_aec_layers"));
     json_decref(j);
     return out->aec_layers > 0 && out->aec_layers <= 1000 ? BASE_OK
@@ -254,17 +255,13 @@ static base_status parse_fusion(const json_t *j, const char *path, ser_model_con
 
 base_status ser_language_read(const char *dir, ser_model_config *out, base_error *e)
 {
-    json_error_t je;
     json_t *j;
     paths p;
 
     if (paths_of(&p, dir, e))
         return e->status;
     if (base_exists(p.fusion) && !nn_bert_config_read(&out->bert, p.bert, e)) {
-        j = json_load_file(p.fusion, JSON_REJECT_DUPLICATES, &je);
-        if (!j)
-            base_fail(e, BASE_FORMAT, "%s:%d: %s", p.fusion, je.line, je.text);
-        else
+        if ((j = base_json_read(p.fusion, SER_MOST_JSON, e)))
             parse_fusion(j, p.fusion, out, e);
         json_decref(j);
     }

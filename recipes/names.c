@@ -159,13 +159,12 @@ static base_status read_labels(ser_labels *l, const json_t *list, const char *pa
 
 base_status ser_names_read(ser_names *n, const char *path, base_error *e)
 {
-    json_error_t je;
-    json_t *all = json_load_file(path, JSON_REJECT_DUPLICATES, &je);
+    json_t *all = base_json_read(path, SER_MOST_JSON, e);
     base_status status = BASE_OK;
 
     *n = (ser_names){ 0 };
     if (!all)
-        return base_fail(e, base_exists(path) ? BASE_FORMAT : BASE_MISSING, "%s:%d: %s", path, je.line, je.text);
+        return e ? e->status : BASE_FORMAT;
     for (int t = 0; t < SER_TASKS && !status; t++) {
         const json_t *list = json_object_get(all, ser_task_name[t]);
 

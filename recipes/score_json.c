@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "recipes/score.h"
 
@@ -35,18 +36,11 @@ static json_t *command_text(int argc, char **argv)
 
 json_t *ser_scores_read(const char *path, base_error *e)
 {
-    json_error_t why;
-    json_t *root;
-    char *text;
-    size_t size;
+    json_t *root = base_json_read(path, JSON_LIMIT, e);
 
-    if (base_read_file(path, JSON_LIMIT, &text, &size, e) != BASE_OK)
-        return NULL;
-    root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
-    free(text);
     if (!root)
-        base_fail(e, BASE_FORMAT, "%s:%d:%d: %s", path, why.line, why.column, why.text);
-    else if (json_integer_value(json_object_get(root, "serin_scores")) != SCHEMA)
+        return NULL;
+    if (json_integer_value(json_object_get(root, "serin_scores")) != SCHEMA)
         base_fail(e, BASE_FORMAT, "%s: not scores of version %d (\"serin_scores\": %d expected)", path, SCHEMA, SCHEMA);
     else
         return root;

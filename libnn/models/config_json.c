@@ -3,19 +3,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+
 bool nn_config_open(nn_config_reader *r, const char *path)
 {
     *r = (nn_config_reader){ .path = path, .error = BASE_ERROR_INIT };
     char *text = nn_config_text(path, &r->error);
-    json_error_t at;
 
-    if (!text)
-        return false;
-    r->root = json_loads(text, JSON_REJECT_DUPLICATES, &at);
+    r->root = text ? base_json_parse(text, strlen(text), path, &r->error) : NULL;
     free(text);
-    if (!r->root)
-        base_fail(&r->error, BASE_FORMAT, "%s:%d: %s", path, at.line, at.text);
-    else if (!json_is_object(r->root))
+    if (r->root && !json_is_object(r->root))
         base_fail(&r->error, BASE_FORMAT, "%s: a configuration is an object { … }", path);
     return r->error.status == BASE_OK;
 }

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/json.h"
 #include "libnn/store/bytes.h"
 #include "libnn/store/fairseq.h"
 #include "libnn/store/store.h"
@@ -157,28 +158,16 @@ static base_status open_shards(nn_archive *a, json_t *map, const char *path, bas
 
 static base_status open_index(nn_archive *a, const char *path, base_error *e)
 {
-    json_error_t at;
-    char *text = NULL;
-    size_t size = 0;
-    base_status status = base_read_file(path, MOST_INDEX, &text, &size, e);
-    json_t *root = status ? NULL : json_loadb(text, size, JSON_REJECT_DUPLICATES, &at);
-    json_t *map = json_object_get(root, "weight_map");
+    json_t *root = base_json_read(path, MOST_INDEX, e), *map = json_object_get(root, "weight_map");
 
-    free(text);
-    if (status)
-        return status;
-    if (!root && !*at.text)
-        status = base_fail(e, BASE_NO_MEMORY, "no memory for %zu bytes", size);
-    else if (!root)
-        status = base_fail(e, BASE_FORMAT, "byte %d: %s", at.position, at.text);
-    else if (!json_object_size(map))
-        status = base_fail(e, BASE_FORMAT, "no \"weight_map\" with tensors");
+    if (!root)
+        return e->status;
+    if (!json_object_size(map))
+        base_fail(e, BASE_FORMAT, "no \"weight_map\" with tensors");
     else
-        status = open_shards(a, map, path, e);
+        open_shards(a, map, path, e);
     json_decref(root);
-    if (status)
-        base_fail_in(e, "%s", path);
-    return status;
+    return e->status ? base_fail_in(e, "%s", path) : BASE_OK;
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------------- */

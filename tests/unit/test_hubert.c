@@ -206,7 +206,7 @@ static const struct { const char *json, *message; } bad_configs[] = {
     { "{\"num_conv_pos_embedding_groups\": 7}", "num_conv_pos_embedding_groups 7" },
     { "{\"layerdrop\": 1.5}", "\"layerdrop\" must be a number from 0 to 1" },
     { "{\"hidden_size\": 24, \"hidden_size\": 48}", "duplicate" },
-    { "{\"hidden_size\": 24", ":1: " },
+    { "{\"hidden_size\": 24", ":1:18: " },
     { "[]", "an object" },
 };
 

@@ -531,7 +531,7 @@ END_TEST
 /* ---- indexes, and files of other kinds --------------------------------------------------------------------------- */
 
 static const struct { const char *text; base_status status; const char *said; } indexes[] = {
-    { "", BASE_FORMAT, "byte 0: '[' or '{' expected near end of file" },
+    { "", BASE_FORMAT, ":1:0: '[' or '{' expected near end of file" },
     { "[]", BASE_FORMAT, "no \"weight_map\" with tensors" },
     { "{\"weight_map\": []}", BASE_FORMAT, "no \"weight_map\" with tensors" },
     { "{\"weight_map\": {}}", BASE_FORMAT, "no \"weight_map\" with tensors" },
