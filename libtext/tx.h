@@ -174,13 +174,17 @@ SERIN_API void        tx_words_free(tx_words *w);
 /* BERT's tokenizer, with the ids of Hugging Face's BertTokenizer. */
 typedef struct tx_wordpiece tx_wordpiece;
 
-/* Reads vocab.txt (a token a line; do_lower_case, strip_accents and tokenize_chinese_chars of a tokenizer_config.json beside
- * it are honoured), or, when the name ends in .json, a tokenizer.json. Without settings: as bert-base-uncased.
- * BASE_MISSING: no [UNK], [CLS] or [SEP]; BASE_UNSUPPORTED: a tokenizer.json of another kind of model. */
+/* Reads vocab.txt (a token a line; cut as transformers' Python tokenizer does), or, when the name ends in .json, a tokenizer.json
+ * (as the tokenizers library does). A tokenizer_config.json beside it counts (do_lower_case, strip_accents,
+ * tokenize_chinese_chars, added_tokens_decoder), as does added_tokens.json beside a vocab.txt. Without settings: as
+ * bert-base-uncased. BASE_MISSING: no [UNK], [CLS] or [SEP]; BASE_UNSUPPORTED: another kind of model, normalizer, pre_tokenizer or
+ * tokenizer_class, named. */
 SERIN_API tx_wordpiece *tx_wordpiece_read(const char *path, base_error *e);
 SERIN_API void          tx_wordpiece_free(tx_wordpiece *w);
 SERIN_API int           tx_wordpiece_size(const tx_wordpiece *w);               /* highest id + 1 */
 SERIN_API const char   *tx_wordpiece_token(const tx_wordpiece *w, int id);      /* NULL: no such id */
+/* The same of a piece that was found, as the tokenizers library tells it: an added token as the normalised text has it. */
+SERIN_API const char   *tx_wordpiece_found(const tx_wordpiece *w, int id);
 SERIN_API int           tx_wordpiece_find(const tx_wordpiece *w, const char *token);    /* -1: absent */
 
 /* text [size], which may hold NUL and has one behind it; special: [CLS] in front and [SEP] behind. out->unknown counts words that no pieces make
@@ -194,7 +198,8 @@ SERIN_API char       *tx_wordpiece_decode(const tx_wordpiece *w, const int *ids,
 /* A vocabulary for texts [n], written as vocab.txt: special tokens, every character alone and inside a word ("##a"), then the
  * words of two characters and more that occur `least` times, the most frequent first. Lower case, without accents. */
 SERIN_API base_status tx_wordpiece_build(const tx_table *texts, int least, const char *path, base_error *e);
-SERIN_API base_status tx_wordpiece_write(const tx_wordpiece *w, const char *path, base_error *e);    /* as vocab.txt */
+/* Into a folder: vocab.txt, or, where that does not say all of its rules and added tokens, tokenizer.json. The other one is removed. */
+SERIN_API base_status tx_wordpiece_save(const tx_wordpiece *w, const char *directory, base_error *e);
 
 /* ---- alignment and error rates --------------------------------------------------------------------------------- */
 

@@ -1,145 +1,36 @@
-/* BERT's WordPiece, as Hugging Face's BertTokenizer does it (the Python one, which follows Google's tokenization.py):
- * special tokens are cut out of the raw text; the rest is cleaned, ideographs are set apart, it is lower-cased and
- * stripped of accents, split at white space and punctuation, and each word matched greedily, longest piece first.
+/* BERT's WordPiece, as Hugging Face's libraries do it: added tokens are cut out of the raw text, the rest is normalised
+ * (wordpiece_normal.c), cut once more at added tokens, then into words, and each word matched greedily, longest piece first.
  * Where Hugging Face and Google differ (100 against 200 characters a word, literal special tokens), this is the former. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #include "base/error.h"
 #include "libtext/buffer.h"
 #include "libtext/wordpiece.h"
 
-/* ---- characters --------------------------------------------------------------------------------------------------- */
+#define MOST_TEXT ((size_t)1 << 26)     /* bytes: normalised, none is 32 times as long */
 
-static utf8proc_category_t category(uint32_t c) { return utf8proc_category((utf8proc_int32_t)c); }
-
-static bool is_control(uint32_t c)
-{
-    utf8proc_category_t k = category(c);
-
-    return c != '\t' && c != '\n' && c != '\r' &&
-        (k == UTF8PROC_CATEGORY_CN || (k >= UTF8PROC_CATEGORY_CC && k <= UTF8PROC_CATEGORY_CO));
-}
-
-static bool is_blank(uint32_t c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || category(c) == UTF8PROC_CATEGORY_ZS;
-}
-
-static bool is_ideograph(uint32_t c)
-{
-    return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x20000 && c <= 0x2A6DF) ||
-        (c >= 0x2A700 && c <= 0x2B73F) || (c >= 0x2B740 && c <= 0x2B81F) || (c >= 0x2B820 && c <= 0x2CEAF) ||
-        (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x2F800 && c <= 0x2FA1F);
-}
-
-static bool is_punctuation(uint32_t c)
-{
-    utf8proc_category_t k = category(c);
-
-    return (c >= 33 && c <= 47) || (c >= 58 && c <= 64) || (c >= 91 && c <= 96) || (c >= 123 && c <= 126) ||
-        (k >= UTF8PROC_CATEGORY_PC && k <= UTF8PROC_CATEGORY_PO);
-}
-
-static bool is_cased(uint32_t c)
-{
-    utf8proc_category_t k = category(c);
-
-    return k == UTF8PROC_CATEGORY_LU || k == UTF8PROC_CATEGORY_LL || k == UTF8PROC_CATEGORY_LT;
-}
-
-/* ---- from raw text to words ---------------------------------------------------------------------------------------- */
-
-/* The text without controls, blanks made spaces, ideographs between spaces. */
-static char *clean(const tx_wordpiece *w, const char *text, const char *end, base_error *e)
-{
-    tx_buffer b = { 0 };
-
-    while (text < end) {
-        uint32_t c = *text ? tx_utf8_next(&text) : (text++, 0);
-
-        if (c == 0 || c == 0xFFFD || (w->clean && is_control(c)))
-            continue;
-        if (w->split_ideographs && is_ideograph(c)) {
-            tx_buffer_add_text(&b, " ");
-            tx_buffer_add_char(&b, c);
-            tx_buffer_add_text(&b, " ");
-        } else {
-            tx_buffer_add_char(&b, is_blank(c) ? ' ' : c);
-        }
-    }
-    return tx_buffer_take(&b, e);
-}
-
-static bool is_ascii(const char *s)
-{
-    while (*s && !(*s & 0x80))
-        s++;
-    return !*s;
-}
-
-/* Lower case as Python's str.lower: capital sigma ends a word as final sigma, capital I with dot becomes two characters. */
-static char *lower(const char *text, base_error *e)
-{
-    tx_buffer b = { 0 };
-    uint32_t before = 0;
-
-    while (*text) {
-        uint32_t c = tx_utf8_next(&text);
-        const char *peek = text;
-
-        if (c == 0x3A3 && is_cased(before) && !is_cased(tx_utf8_next(&peek)))
-            tx_buffer_add_char(&b, 0x3C2);
-        else
-            tx_buffer_add_char(&b, (uint32_t)utf8proc_tolower((utf8proc_int32_t)c));
-        if (c == 0x130)
-            tx_buffer_add_char(&b, 0x307);
-        before = c;
-    }
-    return tx_buffer_take(&b, e);
-}
-
-static char *map(const char *text, int options, base_error *e)
-{
-    utf8proc_uint8_t *mapped = NULL;
-    utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text, 0, &mapped,
-        (utf8proc_option_t)(UTF8PROC_NULLTERM | UTF8PROC_STABLE | options));
-
-    if (n < 0)
-        base_fail(e, BASE_NO_MEMORY, "wordpiece: %s", utf8proc_errmsg(n));
-    return (char *)mapped;
-}
-
-static char *prepare(const tx_wordpiece *w, const char *text, const char *end, base_error *e)
-{
-    char *cleaned = clean(w, text, end, e), *lowered, *mapped;
-    bool ascii = cleaned && is_ascii(cleaned);
-
-    if (!cleaned || !w->lower) {
-        lowered = cleaned;
-    } else {
-        lowered = lower(cleaned, e);
-        free(cleaned);
-    }
-    if (!lowered || ascii)
-        return lowered;
-    mapped = map(lowered, w->strip_accents ? UTF8PROC_DECOMPOSE : UTF8PROC_COMPOSE, e);
-    free(lowered);
-    return mapped;
-}
+typedef struct encoder {
+    const tx_wordpiece *w;
+    tx_labels          *out;
+    int                 room;
+    base_error         *e;
+} encoder;
 
 /* ---- words to pieces ----------------------------------------------------------------------------------------------- */
 
-static base_status add_label(tx_labels *out, int *room, int label, base_error *e)
+static base_status add_label(encoder *c, int label)
 {
-    if (out->n == *room) {
-        int more = *room ? 2 * *room : 64, *label_more = realloc(out->label, (size_t)more * sizeof *label_more);
+    tx_labels *out = c->out;
+
+    if (out->n == c->room) {
+        int more = c->room ? 2 * c->room : 64, *label_more = realloc(out->label, (size_t)more * sizeof *label_more);
 
         if (!label_more)
-            return base_fail(e, BASE_NO_MEMORY, "wordpiece: out of memory");
+            return base_fail(c->e, BASE_NO_MEMORY, "wordpiece: out of memory");
         out->label = label_more;
-        *room = more;
+        c->room = more;
     }
     out->label[out->n++] = label;
     return BASE_OK;
@@ -153,7 +44,7 @@ static int longest(const tx_wordpiece *w, const char *s, int n, bool inside, int
 
     tx_wordpiece_hashes(s, most, inside, hash);
     for (int k = most; k > 0; k--) {
-        int id = (s[k] & 0xC0) == 0x80 && k < n ? -1 : tx_wordpiece_lookup(w, s, k, inside, hash[k]);
+        int id = k < n && (s[k] & 0xC0) == 0x80 ? -1 : tx_wordpiece_lookup(w, s, k, inside, hash[k]);
         if (id >= 0) {
             *length = k;
             return id;
@@ -162,123 +53,161 @@ static int longest(const tx_wordpiece *w, const char *s, int n, bool inside, int
     return -1;
 }
 
-static base_status add_word(const tx_wordpiece *w, const char *s, int n, int characters, tx_labels *out, int *room,
-    base_error *e)
+static bool is_long(const tx_wordpiece *w, const char *s, int n)
 {
-    int first = out->n, length = 0;
+    int characters = 0;
+
+    for (int i = 0; i < n; i++)
+        characters += (s[i] & 0xC0) != 0x80;
+    return characters > w->most_characters;
+}
+
+static base_status add_word(encoder *c, const char *s, int n)
+{
+    const tx_wordpiece *w = c->w;
+    int first = c->out->n, length = 0;
     base_status status = BASE_OK;
 
     if (w->word)
-        return w->word(w->data, s, n, e);
+        return w->word(w->data, s, n, c->e);
     for (int at = 0; at < n && !status; at += length) {
-        int id = characters > w->most_characters ? -1 : longest(w, s + at, n - at, at > 0, &length);
+        int id = at == 0 && is_long(w, s, n) ? -1 : longest(w, s + at, n - at, at > 0, &length);
         if (id < 0) {
-            out->n = first;
-            out->unknown++;
-            return add_label(out, room, w->unknown, e);
+            c->out->n = first;
+            c->out->unknown++;
+            return add_label(c, w->unknown);
         }
-        status = add_label(out, room, id, e);
+        status = add_label(c, id);
     }
     return status;
 }
 
-/* Splits prepared text at white space and around punctuation, drops accents, and matches each word. `word` has room for
- * the whole text. */
-static base_status add_words(const tx_wordpiece *w, const char *text, char *word, tx_labels *out, int *room, base_error *e)
-{
-    int n = 0, characters = 0;
-    base_status status = BASE_OK;
-    uint32_t c;
+/* ---- texts to words ------------------------------------------------------------------------------------------------ */
 
-    do {
-        c = *text ? tx_utf8_next(&text) : 0;
-        bool single = c && is_punctuation(c);
-        if (c && w->strip_accents && category(c) == UTF8PROC_CATEGORY_MN)
+/* Which run a character belongs to; 0 is white space, 1 a word of its own. */
+static int run_of(tx_cut cut, uint32_t c)
+{
+    if (tx_is_space(c))
+        return 0;
+    if (cut == TX_CUT_BERT)
+        return tx_is_punctuation(c) ? 1 : 2;
+    return cut == TX_CUT_WHITESPACE && !tx_is_word(c) ? 3 : 2;
+}
+
+/* Cuts text .. end as cutters `level` and on say. */
+static base_status cut_words(encoder *c, const char *text, const char *end, int level)
+{
+    base_status status = BASE_OK;
+
+    if (level == c->w->n_cut)
+        return text < end ? add_word(c, text, (int)(end - text)) : BASE_OK;
+    for (const char *first = text, *next = text; first < end && !status; first = next) {
+        int run = run_of(c->w->cut[level], tx_utf8_next(&next));
+
+        for (const char *more = next; run != 1 && more < end && run_of(c->w->cut[level], tx_utf8_next(&more)) == run;)
+            next = more;
+        if (run)
+            status = cut_words(c, first, next, level + 1);
+    }
+    return status;
+}
+
+static base_status add_normalised(encoder *c, const char *text, const char *end) { return cut_words(c, text, end, 0); }
+
+/* ---- added tokens -------------------------------------------------------------------------------------------------- */
+
+static bool begins_with_word(const char *s, const char *end) { return s < end && tx_is_word(tx_utf8_next(&s)); }
+
+static bool ends_with_word(const char *text, const char *s)
+{
+    const char *last = s;
+
+    while (last > text && (*--last & 0xC0) == 0x80)
+        ;
+    return begins_with_word(last, s);
+}
+
+static const char *skip_space(const char *s, const char *end)
+{
+    for (const char *next = s; s < end && tx_is_space(tx_utf8_next(&next));)
+        s = next;
+    return s;
+}
+
+/* Where the white space in front of s begins, not before text. */
+static const char *skip_space_back(const char *text, const char *s)
+{
+    for (const char *last = s; last > text; s = last) {
+        const char *next;
+
+        while (--last > text && (*last & 0xC0) == 0x80)
+            ;
+        next = last;
+        if (!tx_is_space(tx_utf8_next(&next)))
+            break;
+    }
+    return s;
+}
+
+typedef base_status plain(encoder *c, const char *text, const char *end);
+
+/* The tokens that m finds in text .. end, and by `rest` what is between them. */
+static base_status cut_added(encoder *c, const tx_matcher *m, const char *text, const char *end, plain *rest)
+{
+    const char *from = text;
+    base_status status = BASE_OK;
+    size_t length = 0;
+
+    for (const char *at = text; at < end && m->n && !status;) {
+        int found = tx_matcher_longest(m, at, end, &length);
+        const tx_added *a = found < 0 ? NULL : &c->w->added[found];
+        const char *first = at;
+
+        at += a ? length : 1;
+        if (!a || (a->single_word && (ends_with_word(text, first) || begins_with_word(at, end))))
             continue;
-        if (n && (!c || tx_is_space(c) || single)) {
-            status = add_word(w, word, n, characters, out, room, e);
-            n = characters = 0;
-        }
-        if (c && !tx_is_space(c)) {
-            n += tx_utf8_put(c, word + n);
-            characters++;
-        }
-        if (single && !status) {
-            status = add_word(w, word, n, 1, out, room, e);
-            n = characters = 0;
-        }
-    } while (c && !status);
-    return status;
-}
-
-static base_status encode_plain(const tx_wordpiece *w, const char *text, const char *end, tx_labels *out, int *room,
-    base_error *e)
-{
-    char *prepared = text < end ? prepare(w, text, end, e) : NULL, *word = prepared ? malloc(strlen(prepared) + 4) : NULL;
-    base_status status = BASE_OK;
-
-    if (text < end)
-        status = word ? add_words(w, prepared, word, out, room, e) : base_fail(e, BASE_NO_MEMORY, "wordpiece: out of memory");
-    free(prepared);
-    free(word);
-    return status;
-}
-
-/* The special token that text begins with, the longest; -1: none. */
-static int special_at(const tx_wordpiece *w, const char *text, const char *end, size_t *length)
-{
-    int found = -1;
-
-    *length = 0;
-    for (int i = 0; i < w->n_special; i++) {
-        size_t n = strlen(w->token[w->special[i]]);
-        if (n > *length && n <= (size_t)(end - text) && !memcmp(text, w->token[w->special[i]], n)) {
-            *length = n;
-            found = w->special[i];
-        }
+        if (a->lstrip)
+            first = skip_space_back(from, first);
+        if (a->rstrip)
+            at = skip_space(at, end);
+        status = rest(c, from, first);
+        if (!status)
+            status = add_label(c, a->id);
+        from = at;
     }
-    return found;
+    return status ? status : rest(c, from, end);
+}
+
+static base_status add_raw(encoder *c, const char *text, const char *end)
+{
+    char *normal = text < end ? tx_wordpiece_normalise(c->w, text, end, c->e) : NULL;
+    base_status status = text == end ? BASE_OK
+        : normal ? cut_added(c, &c->w->normalized, normal, normal + strlen(normal), add_normalised) : BASE_NO_MEMORY;
+
+    free(normal);
+    return status;
 }
 
 base_status tx_wordpiece_encode(const tx_wordpiece *w, const char *text, size_t size, bool special, tx_labels *out,
     base_error *e)
 {
-    const char *end = text + size, *from = text;
+    encoder c = { w, out, 0, e };
     base_status status;
-    size_t length;
-    int room = 0, id;
 
     *out = (tx_labels){ 0 };
-    status = special ? add_label(out, &room, w->begin, e) : BASE_OK;
-    for (; text < end && !status; text += length) {
-        if ((id = special_at(w, text, end, &length)) < 0) {
-            length = 1;
-            continue;
-        }
-        status = encode_plain(w, from, text, out, &room, e);
-        if (!status)
-            status = add_label(out, &room, id, e);
-        from = text + length;
-    }
+    if (size > MOST_TEXT)
+        return base_fail(e, BASE_LIMIT, "text of %zu bytes found, at most %zu expected", size, MOST_TEXT);
+    status = special ? add_label(&c, w->begin) : BASE_OK;
     if (!status)
-        status = encode_plain(w, from, end, out, &room, e);
+        status = cut_added(&c, &w->raw, text, text + size, add_raw);
     if (!status && special)
-        status = add_label(out, &room, w->end, e);
+        status = add_label(&c, w->end);
     if (status)
         tx_labels_free(out);
     return status;
 }
 
 /* ---- from pieces to text ------------------------------------------------------------------------------------------- */
-
-static bool is_special(const tx_wordpiece *w, int id)
-{
-    bool special = id == w->unknown || id == w->begin || id == w->end;
-
-    for (int i = 0; i < w->n_special && !special; i++)
-        special = w->special[i] == id;
-    return special;
-}
 
 char *tx_wordpiece_decode(const tx_wordpiece *w, const int *ids, int64_t n, base_error *e)
 {
@@ -289,7 +218,7 @@ char *tx_wordpiece_decode(const tx_wordpiece *w, const int *ids, int64_t n, base
         const char *token = tx_wordpiece_token(w, ids[i]);
         bool inside = token && !strncmp(token, "##", 2) && token[2], apostrophe = token && !strcmp(token, "'");
 
-        if (!token || is_special(w, ids[i]))
+        if (!token || w->special[ids[i]])
             continue;
         if (!join && !inside && !apostrophe)
             tx_buffer_add_text(&b, " ");

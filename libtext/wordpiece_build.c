@@ -1,4 +1,4 @@
-/* A vocabulary of WordPieces from texts, for a small BERT trained from scratch; and writing one. */
+/* A vocabulary of WordPieces from texts, for a small BERT trained from scratch. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,8 +61,7 @@ static void drop(words *w)
 
 static base_status cut(const tx_table *texts, words *all, base_error *e)
 {
-    tx_wordpiece w = { .clean = true, .lower = true, .strip_accents = true, .split_ideographs = true, .most_characters = 100,
-        .word = collect, .data = all };
+    tx_wordpiece w = { TX_WORDPIECE_RULES, .word = collect, .data = all };
     base_status status = BASE_OK;
     tx_labels none;
 
@@ -111,19 +110,4 @@ base_status tx_wordpiece_build(const tx_table *texts, int least, const char *pat
     drop(&all);
     drop(&characters);
     return e->status;
-}
-
-base_status tx_wordpiece_write(const tx_wordpiece *w, const char *path, base_error *e)
-{
-    base_out o;
-    base_status status = base_out_open(&o, path, e);
-
-    if (status)
-        return status;
-    for (int i = 0; i < w->size; i++)
-        if (w->token[i])
-            fprintf(o.f, "%s\n", w->token[i]);
-        else
-            fprintf(o.f, "[unused-%d]\n", i);
-    return base_out_commit(&o, e);
 }

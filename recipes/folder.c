@@ -41,6 +41,15 @@ char *ser_folder_path(const char *model, const char *name)
     return path;
 }
 
+char *ser_pieces_path(const char *model)
+{
+    char *vocab = ser_folder_path(model, "vocab.txt"), *json = ser_folder_path(model, "tokenizer.json");
+    bool only_json = vocab && json && !base_exists(vocab) && base_exists(json);
+
+    free(only_json ? vocab : json);
+    return only_json ? json : vocab;
+}
+
 /* Whether it is a file that has settings of fairseq's in it. */
 static bool has_settings(const char *model)
 {

@@ -10,20 +10,18 @@
 static const char *const input_word[] = { "speech", "text", "both" }, *const words_word[] = { "ref", "noisy", "asr", "aec" },
     *const aec_word[] = { "none", "frozen", "joint" };
 
-typedef struct paths { char *bert, *pieces, *fusion; } paths;
+typedef struct paths { char *bert, *fusion; } paths;
 
 static void paths_free(paths *p)
 {
     free(p->bert);
-    free(p->pieces);
     free(p->fusion);
 }
 
 static base_status paths_of(paths *p, const char *dir, base_error *e)
 {
-    *p = (paths){ ser_folder_path(dir, "bert_config.json"), ser_folder_path(dir, "vocab.txt"),
-        ser_folder_path(dir, "fusion.json") };
-    if (p->bert && p->pieces && p->fusion)
+    *p = (paths){ ser_folder_path(dir, "bert_config.json"), ser_folder_path(dir, "fusion.json") };
+    if (p->bert && p->fusion)
         return BASE_OK;
     paths_free(p);
     return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
@@ -117,7 +115,7 @@ bool ser_reads_words(const ser_config *c)
 base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e)
 {
     const char *dir = c->stage == 2 ? c->init_model : first_bert(c);
-    char *path = *c->pieces && c->stage == 1 && !*c->init_aec ? strdup(c->pieces) : dir ? base_path_join(dir, "vocab.txt") : NULL;
+    char *path = *c->pieces && c->stage == 1 && !*c->init_aec ? strdup(c->pieces) : dir ? ser_pieces_path(dir) : NULL;
 
     if (!path)
         return base_fail(e, BASE_MISSING, "input=%s needs pieces=vocab.txt (serin-make-vocab --type=pieces makes one), init-bert or init-aec",
@@ -178,15 +176,13 @@ base_status ser_bert_save(const nn_params *p, const nn_bert_config *b, int aec_l
     base_error *e)
 {
     const nn_meta meta[] = { { "format", "pt" } };
-    char *config = base_path_join(dir, "config.json"), *pieces = base_path_join(dir, "vocab.txt");
-    char *weights = base_path_join(dir, "model.safetensors");
+    char *config = base_path_join(dir, "config.json"), *weights = base_path_join(dir, "model.safetensors");
 
-    if (!config || !pieces || !weights)
+    if (!config || !weights)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-    else if (!base_make_dirs(dir, e) && !ser_json_write(bert_json(b, aec_layers), config, e) && !tx_wordpiece_write(w, pieces, e))
+    else if (!base_make_dirs(dir, e) && !ser_json_write(bert_json(b, aec_layers), config, e) && !tx_wordpiece_save(w, dir, e))
         nn_params_save(p, weights, meta, 1, e);
     free(config);
-    free(pieces);
     free(weights);
     return e->status;
 }
@@ -200,7 +196,7 @@ base_status ser_language_save(const ser_model *m, const char *dir, base_error *e
     if (paths_of(&p, dir, e))
         return e->status;
     if (!ser_json_write(bert_json(&m->config.bert, m->config.aec ? m->config.aec_layers : 0), p.bert, e) && !ser_json_write(fusion_json(&m->config), p.fusion, e))
-        tx_wordpiece_write(m->names.pieces, p.pieces, e);
+        tx_wordpiece_save(m->names.pieces, dir, e);
     paths_free(&p);
     return e->status;
 }
@@ -271,11 +267,11 @@ base_status ser_language_read(const char *dir, ser_model_config *out, base_error
 
 base_status ser_language_pieces(const char *dir, ser_names *names, base_error *e)
 {
-    paths p;
+    char *path = ser_pieces_path(dir);
 
-    if (paths_of(&p, dir, e))
-        return e->status;
-    names->pieces = tx_wordpiece_read(p.pieces, e);
-    paths_free(&p);
+    if (!path)
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    names->pieces = tx_wordpiece_read(path, e);
+    free(path);
     return names->pieces ? BASE_OK : e->status;
 }

@@ -211,6 +211,8 @@ base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_
 base_status ser_folder_write_preprocessor(const ser_model_config *c, const char *path, base_error *e);
 /* The path of a file in a model's folder, or beside its file of weights, for the caller to free; NULL: no memory. */
 char       *ser_folder_path(const char *model, const char *name);
+/* The WordPieces of such a folder: vocab.txt, or tokenizer.json where that is alone. */
+char       *ser_pieces_path(const char *model);
 /* That of its config.json; of a checkpoint of fairseq's without one, its own. */
 char       *ser_config_path(const char *model);
 /* Whether the folder's model, by the model_type of its config.json, reads text and not sound: BERT; without one it is

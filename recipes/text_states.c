@@ -46,19 +46,16 @@ static base_status read_pieces(ser_text_states *s, const char *path, base_error 
     return e->status;
 }
 
-/* vocab.txt counts where both are there: it has the settings beside it, and older programs read it. */
 static base_status load(ser_text_states *s, const char *model, bool allow_missing, base_error *e)
 {
-    char *config = ser_folder_path(model, "config.json"), *vocab = ser_folder_path(model, "vocab.txt"),
-         *json = ser_folder_path(model, "tokenizer.json");
+    char *config = ser_folder_path(model, "config.json"), *pieces = ser_pieces_path(model);
 
-    if (!config || !vocab || !json)
+    if (!config || !pieces)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", model);
     else if (!build(s, model, config, allow_missing, e))
-        read_pieces(s, base_exists(vocab) || !base_exists(json) ? vocab : json, e);
+        read_pieces(s, pieces, e);
     free(config);
-    free(vocab);
-    free(json);
+    free(pieces);
     return e->status;
 }
 

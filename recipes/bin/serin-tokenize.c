@@ -8,8 +8,8 @@
 
 static const char usage[] =
     "Cuts lines of standard input into WordPieces, as Hugging Face's BertTokenizer: a line of pieces for each, with [CLS] in\n"
-    "front and [SEP] behind. The vocabulary is a vocab.txt (settings of a tokenizer_config.json beside it count) or a\n"
-    "tokenizer.json.\n"
+    "front and [SEP] behind. The vocabulary is a vocab.txt or a tokenizer.json; settings of a tokenizer_config.json beside it\n"
+    "count.\n"
     "Usage: serin-tokenize [options] <vocab.txt|tokenizer.json> < text\n"
     "e.g.:  cut -d ' ' -f 2- data/train/text | serin-tokenize --ids bert-base-uncased/vocab.txt\n";
 
@@ -21,7 +21,7 @@ static void write_line(const tx_wordpiece *w, const tx_labels *l, bool ids)
         if (ids)
             printf("%d", l->label[i]);
         else
-            fputs(tx_wordpiece_token(w, l->label[i]), stdout);
+            fputs(tx_wordpiece_found(w, l->label[i]), stdout);
     }
     putchar('\n');
 }

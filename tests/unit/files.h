@@ -48,13 +48,14 @@ static inline void files_empty(void)
     }
 }
 
-/* unit_add for such a test. */
-#define files_add(suite, test)                                              \
+/* unit_add for such a test; with n of a loop. */
+#define files_add(suite, test) files_add_loop(suite, test, 1)
+#define files_add_loop(suite, test, n)                                      \
     do {                                                                    \
         TCase *files_case = tcase_create(#test);                            \
         tcase_set_timeout(files_case, 60);                                  \
         tcase_add_checked_fixture(files_case, files_empty, NULL);           \
-        tcase_add_test(files_case, test);                                   \
+        tcase_add_loop_test(files_case, test, 0, n);                        \
         suite_add_tcase(suite, files_case);                                 \
     } while (0)
 

@@ -2,6 +2,7 @@
  * is there, every line of MELD and the edge cases with bert-base-uncased's vocabulary. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "libtext/tx.h"
 #include "tests/unit/files.h"
@@ -116,6 +117,154 @@ START_TEST(bad_files_are_refused)
     refused("t.json", "{\"model\": {\"vocab\": {\"a\": -1}}}", BASE_FORMAT, "\"a\"");
     refused("t.json", "{\"model\": {\"vocab\": {\"a\": 1, \"b\": 1}}}", BASE_FORMAT, "id 1 belongs to");
     refused("t.json", "{\"model\": {\"vocab\": {}}}", BASE_FORMAT, "empty");
+#define OF(rules) "{\"model\": {\"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2}}, " rules "}"
+    refused("t.json", OF("\"normalizer\": {\"type\": \"Replace\"}"), BASE_UNSUPPORTED, "the normalizer is \"Replace\"");
+    refused("t.json", OF("\"normalizer\": {\"type\": \"Sequence\", \"normalizers\": [{\"type\": \"NFC\"}, {\"type\": \"Strip\"}]}"),
+        BASE_UNSUPPORTED, "the normalizer is \"Strip\"");
+    refused("t.json", OF("\"pre_tokenizer\": {\"type\": \"ByteLevel\"}"), BASE_UNSUPPORTED, "the pre_tokenizer is \"ByteLevel\"");
+    refused("t.json", OF("\"pre_tokenizer\": {}"), BASE_FORMAT, "the pre_tokenizer has no type");
+    refused("t.json", OF("\"added_tokens\": [{\"id\": 3}]"), BASE_FORMAT, "added token 0 has no content");
+    refused("t.json", OF("\"added_tokens\": [{\"id\": 1, \"content\": \"x\"}]"), BASE_FORMAT, "id 1 belongs to");
+}
+END_TEST
+
+#define BARE "{\"added_tokens\": [], \"normalizer\": {\"type\": \"BertNormalizer\", \"lowercase\": true}, \"pre_tokenizer\": " \
+    "{\"type\": \"BertPreTokenizer\"}, \"model\": {\"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"Up\": 3, \"up\": 4, \"Up,\": 5, \",\": 6}}}"
+
+/* The pieces of "Up," with that tokenizer_config.json beside it. */
+static const struct { const char *file, *text, *config, *pieces; } beside[] = {
+    { "tokenizer.json", BARE, "{}", "up ," },
+    { "tokenizer.json", BARE, "{\"do_lower_case\": false}", "Up ," },
+    { "tokenizer.json", BARE, "{\"do_lower_case\": false, \"tokenizer_class\": \"BertTokenizerFast\"}", "Up ," },
+    { "tokenizer.json", BARE, "{\"do_lower_case\": false, \"tokenizer_class\": \"PreTrainedTokenizerFast\"}", "up ," },
+    { "tokenizer.json", BARE, "{\"do_lower_case\": false, \"tokenizer_class\": \"Wav2Vec2CTCTokenizer\"}", "up ," },
+    { "vocab.txt", "[UNK]\n[CLS]\n[SEP]\nUp\nup\nUp,\n,\n", "{\"do_lower_case\": false, \"model_max_length\": 1000000000000000019884624838656}", "Up ," },
+    { "vocab.txt", "[UNK]\n[CLS]\n[SEP]\nUp\nup\nUp,\n,\n", "{\"added_tokens_decoder\": {\"7\": {\"content\": \"UP,\", \"normalized\": true}}}", "UP," },
+};
+
+START_TEST(what_lies_beside_counts)
+{
+    base_error e = BASE_ERROR_INIT;
+    tx_wordpiece *w;
+
+    files_write("tokenizer_config.json", beside[_i].config, strlen(beside[_i].config));
+    w = tx_wordpiece_read(files_write(beside[_i].file, beside[_i].text, strlen(beside[_i].text)), &e);
+    ck_assert_msg(w != NULL, "%s", e.text);
+    ck_pieces(w, "Up,", beside[_i].pieces);
+    tx_wordpiece_free(w);
+}
+END_TEST
+
+static const struct { const char *config, *reason; } beside_bad[] = {
+    { "{\"tokenizer_class\": \"BertJapaneseTokenizer\"}", "\"BertJapaneseTokenizer\"" },
+    { "{\"do_basic_tokenize\": false}", "do_basic_tokenize" },
+    { "{\"never_split\": [\"a\"]}", "never_split" },
+    { "{\"cls_token\": \"<s>\"}", "cls_token" },
+    { "{\"sep_token\": {\"content\": \"</s>\"}}", "sep_token" },
+    { "{", "tokenizer_config.json:1:1" },
+    { "{\"added_tokens_decoder\": {\"x\": {\"content\": \"a\"}}}", "added_tokens_decoder" },
+};
+
+START_TEST(what_lies_beside_is_refused)
+{
+    files_write("tokenizer_config.json", beside_bad[_i].config, strlen(beside_bad[_i].config));
+    base_error e = BASE_ERROR_INIT;
+    ck_assert_ptr_null(tx_wordpiece_read(files_write("vocab.txt", words, sizeof words - 1), &e));
+    ck_assert_msg(e.status != BASE_OK && strstr(e.text, beside_bad[_i].reason), "%s", e.text);
+}
+END_TEST
+
+/* 100,000 added tokens and a text of 96 kB in which many begin and few end. */
+START_TEST(added_tokens_cost_no_more_when_they_are_many)
+{
+    static char json[6000000], text[96001];
+    base_error e = BASE_ERROR_INIT;
+    int n = sprintf(json, "{\"model\": {\"vocab\": {\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2}}, \"added_tokens\": [");
+    tx_labels l;
+    clock_t began;
+
+    for (int i = 0; i < 100000; i++)
+        n += sprintf(json + n, "%s{\"id\": %d, \"content\": \"a%d_\"}", i ? ", " : "", i + 3, i);
+    n += sprintf(json + n, "]}");
+    tx_wordpiece *w = tx_wordpiece_read(files_write("t.json", json, (size_t)n), &e);
+    ck_assert_msg(w != NULL, "%s", e.text);
+    for (int i = 0; i < 96000; i += 6)
+        memcpy(text + i, i % 60 ? "a1234 " : "a1234_", 6);
+    began = clock();
+    ck_assert_int_eq(tx_wordpiece_encode(w, text, 96000, false, &l, NULL), BASE_OK);
+    ck_assert_double_lt((double)(clock() - began) / CLOCKS_PER_SEC, 1.0);
+    ck_assert_int_eq(l.label[0], 1237);
+    tx_labels_free(&l);
+    tx_wordpiece_free(w);
+}
+END_TEST
+
+/* ---- as other implementations ------------------------------------------------------------------------------------- */
+
+static const char *const tokenizers[] = { "uncased.json", "cased.json", "accents.json", "unclean.json", "none.json", "nothing.json",
+    "sequence.json", "nested.json", "nfkd.json", "whitespace.json", "split.json", "added.json", "vocab.txt" };
+
+static const char *reference(const char *name)
+{
+    static char path[2][600];
+    static int next;
+
+    next = !next;
+    snprintf(path[next], sizeof path[next], "%s/tests/parity/tokenizers/%s", getenv("srcdir") ? getenv("srcdir") : ".", name);
+    return path[next];
+}
+
+/* Ids of each text against those of the reference; an empty line has none to compare. Returns the lines compared. */
+static int compare_ids(const tx_wordpiece *w, const char *name)
+{
+    FILE *texts = fopen(reference("texts"), "r"), *ids = fopen(reference(name), "r");
+    char *text = NULL, *row = NULL;
+    size_t room = 0, row_room = 0;
+    int lines = 0;
+
+    ck_assert(texts && ids);
+    for (ssize_t n; (n = getline(&text, &room, texts)) > 0;) {
+        char *at;
+        tx_labels l;
+
+        ck_assert_int_gt(getline(&row, &row_room, ids), 0);
+        ck_assert_int_eq(tx_wordpiece_encode(w, text, (size_t)n - 1, true, &l, NULL), BASE_OK);
+        at = row;
+        for (int i = 0; i < l.n && *row != '\n'; i++)
+            if (strtol(at, &at, 10) != l.label[i])
+                ck_abort_msg("%s: %.*s: piece %d is %d (%s), the row %s", name, (int)n - 1, text, i, l.label[i],
+                    tx_wordpiece_token(w, l.label[i]), row);
+        ck_assert_msg(*at == '\n', "%s: %.*s: more pieces were expected: %s", name, (int)n - 1, text, at);
+        lines += *row != '\n';
+        tx_labels_free(&l);
+    }
+    free(row);
+    free(text);
+    fclose(texts);
+    fclose(ids);
+    return lines;
+}
+
+START_TEST(tokenizers_of_many_kinds_agree)
+{
+    char rows[100];
+    base_error e = BASE_ERROR_INIT;
+    tx_wordpiece *w = tx_wordpiece_read(reference(tokenizers[_i]), &e);
+    bool python = !strcmp(tokenizers[_i], "vocab.txt");
+
+    ck_assert_msg(w != NULL, "%s", e.text);
+    snprintf(rows, sizeof rows, "%.*s.tsv", (int)strcspn(tokenizers[_i], "."), tokenizers[_i]);
+    if (python)
+        strcpy(rows, "python.tsv");
+    ck_assert_int_gt(compare_ids(w, rows), python ? 100 : 170);
+    /* and as a model's folder keeps them */
+    ck_assert_msg(!tx_wordpiece_save(w, files_path("."), &e), "%s", e.text);
+    tx_wordpiece_free(w);
+    w = tx_wordpiece_read(files_path(python ? "vocab.txt" : "tokenizer.json"), &e);
+    ck_assert_msg(w != NULL, "%s", e.text);
+    ck_assert_int_gt(compare_ids(w, rows), python ? 100 : 170);
+    ck_assert(access(files_path(python ? "tokenizer.json" : "vocab.txt"), F_OK));
+    tx_wordpiece_free(w);
 }
 END_TEST
 
@@ -193,6 +342,10 @@ static Suite *suite(void)
     files_add(s, long_words_are_unknown);
     files_add(s, both_kinds_of_file_agree);
     files_add(s, bad_files_are_refused);
+    files_add_loop(s, what_lies_beside_counts, (int)(sizeof beside / sizeof *beside));
+    files_add_loop(s, what_lies_beside_is_refused, (int)(sizeof beside_bad / sizeof *beside_bad));
+    files_add(s, added_tokens_cost_no_more_when_they_are_many);
+    files_add_loop(s, tokenizers_of_many_kinds_agree, (int)(sizeof tokenizers / sizeof *tokenizers));
     if (files_data("bert_golden/edge.tsv"))
         unit_add(s, real_texts_agree);
     else
