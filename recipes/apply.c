@@ -117,8 +117,14 @@ base_status ser_search(const tx_vocab *v, const ser_result *r, int beam, int nbe
 char *ser_hypothesis_text(const tx_vocab *v, const nn_hypothesis *h, base_error *e)
 {
     static const tx_decode_options plain = TX_DECODE_DEFAULTS;
+    char *text = tx_vocab_decode(v, h->labels, h->n, &plain, e), *to = text;
 
-    return tx_vocab_decode(v, h->labels, h->n, &plain, e);
+    for (const char *s = text; s && *s; s++)
+        if (*s != ' ' || s[1] != ' ')
+            *to++ = *s;
+    if (to)
+        *to = '\0';
+    return text;
 }
 
 base_status ser_transcribe(const tx_vocab *v, const ser_result *r, int beam, char **text, base_error *e)

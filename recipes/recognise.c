@@ -25,6 +25,16 @@ struct ser_recogniser {
     float         *x[MOST];
 };
 
+/* A model that reads a given text would guess from an empty one. */
+static base_status check_hears(const ser_model *m, const char *path, base_error *e)
+{
+    bool reads = m->bert && (m->config.words == SER_REF || m->config.words == SER_NOISY);
+
+    return reads ? base_fail(e, BASE_UNSUPPORTED, "%s: a model that reads %s (%s), which sounds do not bring; serin-decode takes a data "
+        "directory with text", path, m->config.input == SER_BOTH ? "the reference text beside the sound" : "text alone",
+        m->config.input == SER_BOTH ? "test-text=ref" : "input=text") : BASE_OK;
+}
+
 ser_recogniser *ser_recogniser_open(const char *model, const ser_recognise_options *o, FILE *out, base_error *e)
 {
     ser_recogniser *r = calloc(1, sizeof *r);
@@ -38,7 +48,7 @@ ser_recogniser *ser_recogniser_open(const char *model, const ser_recognise_optio
     r->out = out;
     if ((r->model = ser_model_load(model, e)))
         ser_model_search(r->model, o->beam, &o->correct);
-    if (r->model && (r->front = ser_front_new(&r->model->config.front, NULL, e)) &&
+    if (r->model && !check_hears(r->model, model, e) && (r->front = ser_front_new(&r->model->config.front, NULL, e)) &&
         (r->tape = nn_tape_new(NULL, e)))
         return r;
     ser_recogniser_close(r);

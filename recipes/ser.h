@@ -485,7 +485,8 @@ base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t
 /* What a CTC decoder finds, best first; beam 1 is greedy and finds one. best has room for nbest, at most beam; the caller
  * frees the *n that there are. */
 base_status ser_search(const tx_vocab *v, const ser_result *r, int beam, int nbest, nn_hypothesis *best, int *n, base_error *e);
-char       *ser_hypothesis_text(const tx_vocab *v, const nn_hypothesis *h, base_error *e);   /* NULL: no memory */
+/* Its words with one space between; NULL: no memory. */
+char       *ser_hypothesis_text(const tx_vocab *v, const nn_hypothesis *h, base_error *e);
 /* The best one's words. The caller frees *text. */
 base_status ser_transcribe(const tx_vocab *v, const ser_result *r, int beam, char **text, base_error *e);
 

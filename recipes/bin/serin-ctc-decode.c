@@ -7,8 +7,7 @@
 #include "base/log.h"
 #include "base/number.h"
 #include "base/options.h"
-#include "libnn/nn.h"
-#include "libtext/tx.h"
+#include "recipes/ser.h"
 
 static const char usage[] =
     "Decodes CTC: matrices of log probabilities, a row a frame and a column a token of the vocabulary, into texts.\n"
@@ -50,9 +49,8 @@ static base_status search(decoder *d, const nn_matrix *m, int *n, base_error *e)
 
 static base_status write_line(decoder *d, const char *key, int rank, const nn_hypothesis *h, base_error *e)
 {
-    static const tx_decode_options o = TX_DECODE_DEFAULTS;
     int width = snprintf(NULL, 0, "%d", d->beam.nbest);
-    char *text = tx_vocab_decode(d->vocab, h->labels, h->n, &o, e), name[1100];
+    char *text = ser_hypothesis_text(d->vocab, h, e), name[1100];
 
     if (!text)
         return e->status;

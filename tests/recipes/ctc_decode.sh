@@ -12,6 +12,8 @@ matrix() { printf '%s [\n' "$1"; shift; for i in "$@"; do row "$i"; done; echo '
 
 tap_ok "greedy" serin-ctc-decode vocab.json ark:lp.txt ark,t:text
 tap_is "merges, drops blanks, puts spaces" "$(cat text)" $'u1 AA Ä\nu2\nu3'
+matrix u1 4 5 4 0 4 0 4 5 4 >spaces.txt
+tap_is "one space between words" "$(serin-ctc-decode vocab.json ark:spaces.txt ark,t:- 2>/dev/null)" "u1 A A"
 tap_ok "beam" serin-ctc-decode --beam=20 vocab.json ark:lp.txt ark:text2
 tap_is "finds the same here" "$(cat text2)" "$(cat text)"
 

@@ -40,6 +40,14 @@ tap_refuses "a command for a file" "pipes are refused" serin-recognize exp "cat 
 tap_refuses "no sound at all" "found neither" serin-recognize exp
 tap_refuses "both" "found both" serin-recognize --scp=test/wav.scp exp "${wav[0]}"
 tap_refuses "more transcripts than prefixes" "nbest=2: expected at most --beam=1" serin-recognize --nbest=2 exp "${wav[0]}"
+small=(--config="$top/tests/recipes/tones.conf" --bert-width=16 --bert-layers=1 --bert-heads=2 --bert-inner=32 --fusion-heads=2 --pieces=pieces --epochs=1)
+serin-make-vocab --type=pieces --least=1 train/text pieces 2> /dev/null
+tap_ok "a model that reads" serin-train "${small[@]}" --input=text --lambda-ctc=0 train reads
+tap_refuses "hears nothing" "reads: a model that reads text alone (input=text), which sounds do not bring" serin-recognize reads "${wav[0]}"
+tap_ok "one that reads the reference besides" serin-train "${small[@]}" --input=both --train-text=ref --test-text=ref train besides
+tap_refuses "hears half" "besides: a model that reads the reference text beside the sound (test-text=ref)" serin-recognize besides "${wav[0]}"
+tap_ok "one that reads what it heard" serin-train "${small[@]}" --input=both --train-text=ref train heard
+tap_ok "hears" serin-recognize heard "${wav[0]}"
 tap_refuses "a model that is not there" "absent/config.json" serin-recognize absent "${wav[0]}"
 tap_refuses "a full disk" "No space left" bash -c "serin-recognize exp ${wav[0]} > /dev/full"
 tap_done
