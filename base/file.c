@@ -83,25 +83,50 @@ static base_status read_all(int fd, const char *name, size_t limit, size_t guess
     return base_fail(e, BASE_NO_MEMORY, "%s: no memory for %zu bytes", name, room);
 }
 
-base_status base_read_file(const char *path, size_t limit, char **text, size_t *size, base_error *e)
+static base_status refuse_special(const struct stat *s, const char *path, base_error *e)
+{
+    return S_ISREG(s->st_mode) || S_ISDIR(s->st_mode) ? BASE_OK
+        : base_fail(e, BASE_UNSUPPORTED, "%s: a pipe or a device, expected a file", path);
+}
+
+static base_status read_whole(const char *path, bool special, size_t limit, char **text, size_t *size, base_error *e)
 {
     struct stat s;
     bool standard = strcmp(path, "-") == 0;
     const char *name = standard ? "standard input" : path;
-    int fd = standard ? STDIN_FILENO : BASE_RETRY(open(path, O_RDONLY | O_CLOEXEC));
+    int fd = standard ? STDIN_FILENO : BASE_RETRY(open(path, O_RDONLY | O_CLOEXEC | (special ? 0 : O_NONBLOCK)));
+    base_status status;
 
     *text = NULL;
     *size = 0;
     assert(limit < SIZE_MAX / 2);
     if (fd < 0 || fstat(fd, &s))
         return base_fail_errno(e, "%s", name);
-    base_status status =
-        S_ISREG(s.st_mode) && (uintmax_t)s.st_size > limit
-            ? base_fail(e, BASE_LIMIT, "%s: %jd bytes, more than the limit of %zu", name, (intmax_t)s.st_size, limit)
-            : read_all(fd, name, limit, S_ISREG(s.st_mode) ? (size_t)s.st_size + 1 : 4096, text, size, e);
+    status = standard || special ? BASE_OK : refuse_special(&s, path, e);
+    if (!status && S_ISREG(s.st_mode) && (uintmax_t)s.st_size > limit)
+        status = base_fail(e, BASE_LIMIT, "%s: %jd bytes, more than the limit of %zu", name, (intmax_t)s.st_size, limit);
+    if (!status)
+        status = read_all(fd, name, limit, S_ISREG(s.st_mode) ? (size_t)s.st_size + 1 : 4096, text, size, e);
     if (!standard)
         close(fd);
     return status;
+}
+
+base_status base_read_file(const char *path, size_t limit, char **text, size_t *size, base_error *e)
+{
+    return read_whole(path, false, limit, text, size, e);
+}
+
+base_status base_read_named(const char *path, size_t limit, char **text, size_t *size, base_error *e)
+{
+    return read_whole(path, true, limit, text, size, e);
+}
+
+base_status base_check_regular(const char *path, base_error *e)
+{
+    struct stat s;
+
+    return stat(path, &s) ? BASE_OK : refuse_special(&s, path, e);
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */

@@ -18,9 +18,13 @@ typedef struct base_map {
 base_status base_map_open(base_map *m, const char *path, base_error *e);
 void        base_map_close(base_map *m);
 
-/* The whole of a file, or of standard input for "-", with a NUL behind it; refuses more than limit bytes.
- * The caller frees *text. Never a pipe or a command. */
+/* The whole of a file, or of standard input for "-", with a NUL behind it; refuses more than limit bytes, and another pipe or
+ * device, which could hang for ever. The caller frees *text. */
 base_status base_read_file(const char *path, size_t limit, char **text, size_t *size, base_error *e);
+/* The same of what the user named on the command line, which may be a pipe or a device. */
+base_status base_read_named(const char *path, size_t limit, char **text, size_t *size, base_error *e);
+/* BASE_OK when path is a regular file, or is not there. */
+base_status base_check_regular(const char *path, base_error *e);
 
 /* Calls a function of the system's again for as long as a signal interrupts it. */
 #define BASE_RETRY(call)                                                    \

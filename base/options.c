@@ -313,7 +313,7 @@ static void read_config(base_options *o, const char *path)
     char *text, *next;
     size_t size;
 
-    if (base_read_file(path, CONFIG_LIMIT, &text, &size, &e))
+    if (base_read_named(path, CONFIG_LIMIT, &text, &size, &e))
         exit(base_give_up(&e));
     if (strlen(text) != size) {
         base_say_error("%s: byte %zu is NUL; expected text", path, strlen(text));

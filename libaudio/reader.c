@@ -1,5 +1,4 @@
 /* wav.scp and segments, read and checked whole before the first sound is opened. */
-#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "base/c_locale.h"
 #include "base/file.h"
+#include "base/line.h"
 #include "libaudio/source.h"
 
 #define MAX_TABLE ((size_t)1 << 30)     /* bytes of wav.scp or segments */
@@ -44,21 +44,19 @@ static void table_free(table *t)
     free(t->lines);
 }
 
-/* Splits one line in place. */
-static base_status split(table *t, char *p, base_error *e)
+/* Takes the line p [size] into the table. */
+static base_status split(table *t, char *p, size_t size, base_error *e)
 {
     line *l = &t->lines[t->n], *before = t->n ? l - 1 : NULL;
-    char *end = p + strlen(p);
+    char reason[BASE_LINE_REASON];
+    base_line cut;
     int order;
 
-    while (end > p && isspace((unsigned char)end[-1]))
-        *--end = '\0';
-    l->key = p;
-    l->rest = p + strcspn(p, " \t");
-    if (l->rest == p || !*l->rest)
+    if (!base_line_cut(p, size, &cut, reason))
+        return base_fail(e, BASE_FORMAT, "%s:%" PRId64 ": %s", t->path, t->n + 1, reason);
+    *l = (line){ cut.key, cut.rest };
+    if (!*l->rest)
         return base_fail(e, BASE_FORMAT, "%s:%" PRId64 ": a key and a value expected, found \"%s\"", t->path, t->n + 1, p);
-    *l->rest++ = '\0';
-    l->rest += strspn(l->rest, " \t");
     order = before ? strcmp(before->key, l->key) : -1;
     if (order == 0)
         return base_fail(e, BASE_FORMAT, "%s:%" PRId64 ": key \"%s\" appears twice (first on line %" PRId64 ")", t->path,
@@ -76,7 +74,7 @@ static base_status table_read(table *t, const char *path, base_error *e)
     size_t size, count = 1;
     char *p, *end;
 
-    if ((status = base_read_file(path, MAX_TABLE, &t->text, &size, e)))
+    if ((status = base_read_named(path, MAX_TABLE, &t->text, &size, e)))
         return status;
     for (size_t i = 0; i < size; i++)
         count += t->text[i] == '\n';
@@ -87,12 +85,10 @@ static base_status table_read(table *t, const char *path, base_error *e)
     for (p = t->text; p < t->text + size; p = end + 1) {
         size_t left = (size_t)(t->text + size - p);
 
-        end = memchr(p, '\n', left);
-        end = end ? end : p + left;
+        if (!(end = memchr(p, '\n', left)))
+            return base_fail(e, BASE_FORMAT, "%s:%" PRId64 ": " BASE_LINE_NO_END, path, t->n + 1);
         *end = '\0';
-        if (strlen(p) != (size_t)(end - p))
-            return base_fail(e, BASE_FORMAT, "%s:%" PRId64 ": a NUL byte", path, t->n + 1);
-        if ((status = split(t, p, e)))
+        if ((status = split(t, p, (size_t)(end - p), e)))
             return status;
     }
     return t->n ? BASE_OK : base_fail(e, BASE_FORMAT, "%s: empty file", path);

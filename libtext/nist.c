@@ -34,7 +34,8 @@ static base_status each_line(tx_table *t, size_t size,
                              base_status (*take)(void *data, char *line, int64_t number, base_error *e), void *data,
                              base_error *e)
 {
-    base_status status = tx_utf8_check(t->path, 1, t->text, size, e);
+    base_status status = strncmp(t->text, "\xef\xbb\xbf", 3) ? tx_utf8_check(t->path, 1, t->text, size, e)
+        : base_fail(e, BASE_FORMAT, "%s:1: byte order mark before the first line", t->path);
     int64_t number = 1;
 
     for (char *line = t->text, *next; line && status == BASE_OK; line = next, number++) {

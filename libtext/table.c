@@ -26,58 +26,19 @@ static bool tell(const teller *t, int64_t line, const char *reason)
 
 /* ---- a line ---------------------------------------------------------------------------------------------------- */
 
-static bool is_blank(char c) { return c == ' ' || c == '\t'; }
-
-static bool refused_character(const char *line, char reason[TX_REASON])
-{
-    bool in_key = true;
-    int64_t column = 1;
-
-    for (uint32_t c; (c = tx_utf8_next(&line)) != 0; column++) {
-        in_key = in_key && c != ' ' && c != '\t';
-        if (c == '\r')
-            snprintf(reason, TX_REASON, "carriage return in column %lld (lines end with a newline alone)",
-                     (long long)column);
-        else if (c == 0xFEFF && column == 1)
-            snprintf(reason, TX_REASON, "byte order mark before the key");
-        else if ((c < ' ' && c != '\t') || (c >= 0x7F && c < 0xA0) || (in_key && tx_is_space(c)))
-            snprintf(reason, TX_REASON, "character U+%04X in column %lld", (unsigned)c, (long long)column);
-        else
-            continue;
-        return true;
-    }
-    return false;
-}
-
 /* Cuts line [size], NUL-terminated, into key and value. False: reason says what is wrong. */
 static bool parse_line(char *line, size_t size, tx_values values, tx_entry *entry, char reason[TX_REASON])
 {
-    int64_t number = 0, column;
-    size_t key = strcspn(line, " \t");
-    char fault[TX_UTF8_REASON];
-    char *value, *end = line + size;
+    base_line l;
 
-    if (tx_utf8_fault(line, size, &number, &column, fault)) {
-        snprintf(reason, TX_REASON, "%s in column %lld", fault, (long long)column);
+    if (!base_line_cut(line, size, &l, reason))
         return false;
-    }
-    if (refused_character(line, reason))
-        return false;
-    if (key == 0) {
-        snprintf(reason, TX_REASON, size == 0 ? "empty line" : "white space before the key");
-        return false;
-    }
-    for (value = line + key; is_blank(*value); )
-        value++;
-    while (end > value && is_blank(end[-1]))
-        end--;
-    *end = line[key] = '\0';
-    entry->key = line;
-    entry->value = value;
-    if (values != TX_ANY && !*value)
-        snprintf(reason, TX_REASON, "key \"%.200s\" has no value", line);
-    else if (values == TX_ONE_WORD && value[strcspn(value, " \t")])
-        snprintf(reason, TX_REASON, "\"%.100s\" has the value \"%.200s\", one word expected", line, value);
+    entry->key = l.key;
+    entry->value = l.rest;
+    if (values != TX_ANY && !*l.rest)
+        snprintf(reason, TX_REASON, "key \"%.200s\" has no value", l.key);
+    else if (values == TX_ONE_WORD && l.rest[strcspn(l.rest, " \t")])
+        snprintf(reason, TX_REASON, "\"%.100s\" has the value \"%.200s\", one word expected", l.key, l.rest);
     else
         return true;
     return false;
@@ -157,7 +118,7 @@ base_status tx_table_load(tx_table *t, const char *path, size_t *size, base_erro
     base_status status;
 
     *t = (tx_table){ 0 };
-    status = base_read_file(path, TX_FILE_LIMIT, &t->text, size, e);
+    status = base_read_named(path, TX_FILE_LIMIT, &t->text, size, e);
     if (status != BASE_OK)
         return status;
     for (size_t i = 0; i < *size; i++)
@@ -180,7 +141,7 @@ static bool read_lines(tx_table *t, size_t size, tx_values values, const teller 
 
         end = memchr(line, '\n', (size_t)(all - line));
         if (!end) {
-            if (!tell(to, number, "no newline at the end of the file (cut off?)"))
+            if (!tell(to, number, BASE_LINE_NO_END))
                 return false;
             end = all;
         }

@@ -54,7 +54,7 @@ tx_vocab *tx_vocab_fairseq(const char *path, base_error *e)
     size_t size;
     int n = 0;
 
-    if (base_read_file(path, limit, &text, &size, e))
+    if (base_read_named(path, limit, &text, &size, e))
         return NULL;
     token = calloc((size_t)count_lines(text) + FIRST, sizeof(*token));
     for (; token && n < FIRST; n++)

@@ -20,9 +20,9 @@ static base_status open_sound(ser_data *d, const au_read_options *o, base_error 
 {
     char *scp = base_path_join(d->dir, "wav.scp"), *segments = base_path_join(d->dir, "segments");
 
-    if (scp && segments)
+    if (scp && segments && !base_check_regular(scp, e) && !base_check_regular(segments, e))
         d->reader = au_reader_open(scp, base_exists(segments) ? segments : NULL, o, e);
-    else
+    else if (!e->status)
         no_memory(d, e);
     free(scp);
     free(segments);
@@ -57,7 +57,7 @@ static base_status read_table(ser_data *d, const char *name, tx_values values, t
 
     if (!path)
         return no_memory(d, e);
-    if (base_exists(path))
+    if (base_exists(path) && !(status = base_check_regular(path, e)))
         status = tx_table_read(t, path, values, e);
     if (!status && t->path && d->utt)
         status = same_keys(d, t, e);

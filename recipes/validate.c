@@ -136,7 +136,7 @@ static base_status read_table(ser_validation *v, ser_table table, base_error *e)
 
     if (!path)
         return base_fail(e, BASE_NO_MEMORY, "no memory for a path");
-    if (base_exists(path)) {
+    if (base_exists(path) && !(status = base_check_regular(path, e))) {
         status = tx_table_read_faults(&v->table[table], path, spec[table].values, tell_line, v, e);
         if (status == BASE_OK && v->table[table].n == 0)
             ser_validation_fault(v, table, 0, "no entries");

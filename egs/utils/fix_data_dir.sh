@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes a data directory whole: sorts its tables, drops lines with a key that came before, and keeps the utterances
-# that every table has. What was there is kept in <data-dir>/.backup.
+# Makes a data directory whole: takes byte order marks, carriage returns and blanks in front of keys off its tables, ends
+# their last lines, sorts them, drops lines with a key that came before, and keeps the utterances that every table has. What
+# was there is kept in <data-dir>/.backup.
 help_message="Usage: utils/fix_data_dir.sh <data-dir>"
 # shellcheck source=egs/utils/parse_options.sh
 . "$(dirname "$0")/parse_options.sh"
@@ -22,7 +23,8 @@ mkdir "$tmp/sorted"
 for f in "${utterance_tables[@]}" "${other_tables[@]}"; do
   [[ -f $data/$f ]] || continue
   cp "$data/$f" "$data/.backup"
-  tr -d '\r' < "$data/$f" | awk 'NF > 0 && !($1 in seen) { seen[$1]; print }' | sort -k 1,1 > "$tmp/sorted/$f"
+  tr -d '\r' < "$data/$f" |
+    awk '{ sub(/^[ \t]*(\357\273\277)?[ \t]*/, "") } NF > 0 && !($1 in seen) { seen[$1]; print }' | sort -k 1,1 > "$tmp/sorted/$f"
 done
 
 # Utterances of every table; with segments those whose recording is there.
@@ -39,7 +41,7 @@ for f in "${utterance_tables[@]}" wav.scp; do
   mv "$tmp/common" "$tmp/keys"
 done
 [[ -s $tmp/keys ]] || die "no utterance is in every table of $data"
-before=$(wc -l < "$data/utt2spk")
+before=$(tr -d '\r' < "$data/utt2spk" | awk 'NF > 0 { n++ } END { print n + 0 }')
 copy_tables "$tmp/sorted" "$data" "$tmp/keys"
 after=$(wc -l < "$data/utt2spk")
 echo "$0: $data: kept $after of $before utterances; what was there is in $data/.backup"

@@ -7,6 +7,7 @@
 
 #include "base/checked.h"
 #include "base/file.h"
+#include "libnn/store/bytes.h"
 #include "libnn/store/store.h"
 
 #define MAGIC "\x93NUMPY"
@@ -199,7 +200,7 @@ static void swap_bytes(unsigned char *p, size_t n, size_t width)
 }
 
 /* Elements in the file's order, in chunks, so that other orders cost no second copy of the whole. */
-static void convert(const layout *l, const unsigned char *data, int64_t count, nn_matrix *m)
+static base_status convert(const layout *l, const unsigned char *data, int64_t count, nn_matrix *m, base_error *e)
 {
     size_t width = nn_dtype_size(l->dtype);
     unsigned char bytes[CHUNK * sizeof(double)];
@@ -211,11 +212,16 @@ static void convert(const layout *l, const unsigned char *data, int64_t count, n
         if (l->swapped)
             swap_bytes(bytes, (size_t)n, width);
         nn_to_floats(l->dtype, bytes, 0, n, x);
+        int64_t large = l->dtype == NN_F64 ? nn_too_large(bytes, n) : -1;
+        if (large >= 0)
+            return base_fail(e, BASE_VALUE, "element %lld: %g is too large for a float", (long long)(i + large),
+                nn_f64(bytes + 8 * large));
         if (!l->columns_first)
             memcpy(m->x + i, x, (size_t)n * sizeof *x);
         for (int64_t k = 0; l->columns_first && k < n; k++)
             m->x[(i + k) % m->rows * m->cols + (i + k) / m->rows] = x[k];
     }
+    return BASE_OK;
 }
 
 static base_status read_map(const base_map *map, nn_matrix *m, base_error *e)
@@ -239,8 +245,10 @@ static base_status read_map(const base_map *map, nn_matrix *m, base_error *e)
         nn_matrix_free(m);
         return base_fail(e, BASE_NO_MEMORY, "no memory for %lld elements", (long long)count);
     }
-    convert(&l, map->data + data, count, m);
-    return BASE_OK;
+    status = convert(&l, map->data + data, count, m, e);
+    if (status)
+        nn_matrix_free(m);
+    return status;
 }
 
 base_status nn_npy_read(const char *path, nn_matrix *m, base_error *e)

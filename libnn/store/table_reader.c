@@ -3,14 +3,19 @@
  * with what has arrived. */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/c_locale.h"
 #include "base/checked.h"
+#include "base/file.h"
+#include "base/line.h"
+#include "libnn/store/bytes.h"
 #include "libnn/store/table.h"
 
 #define CHUNK    (1 << 20)
@@ -37,6 +42,7 @@ struct nn_table_reader {
     char           key[NN_TABLE_MOST_KEY + 1];
     unsigned char *raw;         /* what an object's bytes are read into, */
     size_t         raw_room;
+    bool           vector;      /* the object just read is one, not a matrix of one row */
     float         *x;           /* and what becomes of them */
     size_t         x_room;      /* in elements */
 };
@@ -79,16 +85,19 @@ static void stream_close(stream *s)
     *s = (stream){ NULL, NULL, 0, -1 };
 }
 
-static base_status stream_open(stream *s, const char *path, base_error *e)
+/* named: by the user, who may name a pipe; what a script names is a regular file, for which nothing waits. */
+static base_status stream_open(stream *s, const char *path, bool named, base_error *e)
 {
     struct stat info;
-    bool standard = !strcmp(path, "-");
+    bool standard = named && !strcmp(path, "-");
+    int fd = standard ? STDIN_FILENO : BASE_RETRY(open(path, O_RDONLY | O_CLOEXEC | (named ? 0 : O_NONBLOCK)));
 
-    *s = (stream){ standard ? stdin : fopen(path, "rbe"), strdup(standard ? "standard input" : path), 0, -1 };
+    *s = (stream){ standard ? stdin : fd < 0 ? NULL : fdopen(fd, "rb"), strdup(standard ? "standard input" : path), 0, -1 };
     base_status status = !s->f ? base_fail_errno(e, "%s", path)
         : !s->name ? base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path)
         : fstat(fileno(s->f), &info) ? base_fail_errno(e, "%s", path)
         : S_ISDIR(info.st_mode) ? base_fail(e, BASE_IO, "%s: is a directory", path)
+        : !named && !S_ISREG(info.st_mode) ? base_fail(e, BASE_UNSUPPORTED, "%s: not a regular file", path)
         : BASE_OK;
     if (!status && S_ISREG(info.st_mode) && !standard)
         s->size = info.st_size;
@@ -119,6 +128,17 @@ static base_status expected(const stream *s, const char *what, base_error *e)
     if (ferror(s->f))
         return base_fail_errno(e, "cannot read");
     return base_fail(e, BASE_FORMAT, "byte %lld: %sexpected %s", (long long)s->at, feof(s->f) ? "the file ends, " : "", what);
+}
+
+/* What cannot begin an entry, but often does: told by its name. c is the first byte. */
+static bool refused_begin(stream *s, int c, base_error *e)
+{
+    const char *what = c == 0x1f && peek(s) == 0x8b ? "packed by gzip (gunzip it first)"
+        : c == 0xef && s->at == 1 && peek(s) == 0xbb ? "byte order mark before the key" : NULL;
+
+    if (what)
+        base_fail(e, BASE_UNSUPPORTED, "byte %lld: %s", (long long)s->at, what);
+    return what != NULL;
 }
 
 /* block with room for n elements of `size` bytes, which at least doubles when it grows. NULL: out of memory, and block
@@ -178,9 +198,9 @@ static base_status read_number(stream *s, int c, float *x, base_error *e)
     char text[MOST_NUMBER + 1], *end;
     int n = 0;
 
-    for (; c > ' ' && c != ']' && n < MOST_NUMBER; c = get(s))
+    for (; c > ' ' && c != ']' && c != ';' && n < MOST_NUMBER; c = get(s))
         text[n++] = (char)c;
-    if (c > ' ' && c != ']')
+    if (c > ' ' && c != ']' && c != ';')
         return expected(s, "a number of up to 64 bytes", e);
     if (c != EOF) {
         ungetc(c, s->f);
@@ -208,7 +228,7 @@ static base_status end_row(const stream *s, nn_matrix *m, int64_t in_row, base_e
     return BASE_OK;
 }
 
-/* " [ 1 2 3 ]" or " [\n 1 2\n 3 4 ]" and the end of the line. */
+/* " [ 1 2 3 ]", " [\n 1 2\n 3 4 ]" or " [ 1 2 ; 3 4 ]" and the end of the line. */
 static base_status read_text(nn_table_reader *r, nn_matrix *m, base_error *e)
 {
     stream *s = &r->ark;
@@ -219,13 +239,20 @@ static base_status read_text(nn_table_reader *r, nn_matrix *m, base_error *e)
 
     while (c == ' ' || c == '\t')
         c = get(s);
+    if (refused_begin(s, c, e))
+        return BASE_UNSUPPORTED;
+    if (isdigit(c))
+        return base_fail(e, BASE_UNSUPPORTED, "byte %lld: a number or a vector of integers, expected a matrix: '[' or a NUL byte",
+            (long long)s->at);
     if (c != '[')
         return expected(s, "a matrix: '[' or a NUL byte", e);
+    r->vector = true;       /* until a row ends */
     for (c = get(s); !status && c != ']'; c = status ? c : get(s)) {
         if (c == EOF) {
             status = expected(s, "']'", e);
-        } else if (c == '\n') {
+        } else if (c == '\n' || c == ';') {
             status = end_row(s, m, in_row, e);
+            r->vector = false;
             in_row = 0;
         } else if (c != ' ' && c != '\t' && c != '\r') {
             status = reserve(r, n + 1, e);
@@ -285,6 +312,7 @@ static base_status read_data(nn_table_reader *r, const nn_matrix *m, size_t widt
 static base_status read_plain(nn_table_reader *r, bool vector, size_t width, nn_matrix *m, base_error *e)
 {
     int32_t rows = 1, cols = 0;
+    r->vector = vector;
     base_status status = vector ? BASE_OK : read_int(r, &rows, e);
 
     if (!status)
@@ -298,11 +326,11 @@ static base_status read_plain(nn_table_reader *r, bool vector, size_t width, nn_
     size_t n = (size_t)m->rows * (size_t)m->cols;
     if (width == sizeof(float) && n)
         memcpy(r->x, r->raw, n * width);
-    for (size_t i = 0; width == sizeof(double) && i < n; i++) {
-        double value;
-        memcpy(&value, r->raw + i * width, width);
-        r->x[i] = (float)value;
-    }
+    int64_t large = width == sizeof(double) ? nn_too_large(r->raw, (int64_t)n) : -1;
+    if (large >= 0)
+        return base_fail(e, BASE_VALUE, "element %lld: %g is too large for a float", (long long)large, nn_f64(r->raw + 8 * large));
+    for (size_t i = 0; width == sizeof(double) && i < n; i++)
+        r->x[i] = (float)nn_f64(r->raw + i * width);
     return BASE_OK;
 }
 
@@ -339,7 +367,7 @@ static base_status read_compressed(nn_table_reader *r, int kind, nn_matrix *m, b
     if (!status && head.cols == 0)
         for (int i = 0; i < 4 && peek(&r->ark) == 0; i++)
             get(&r->ark);
-    else if (!status && !(isfinite(head.least) && isfinite(head.span)))
+    else if (!status && !(isfinite(head.least) && isfinite(head.span) && isfinite(head.least + head.span)))
         status = base_fail(e, BASE_FORMAT, "byte %lld: range %g + %g", (long long)r->ark.at, (double)head.least,
             (double)head.span);
     if (!status)
@@ -360,6 +388,9 @@ static base_status read_binary(nn_table_reader *r, nn_matrix *m, base_error *e)
     while ((c = get(&r->ark)) > ' ' && n < (int)sizeof token - 1)
         token[n++] = (char)c;
     token[n] = '\0';
+    if (n == 0 && c == sizeof(int32_t))
+        return base_fail(e, BASE_UNSUPPORTED, "byte %lld: an integer or a vector of integers, expected a matrix or vector of floats",
+            (long long)r->ark.at);
     if (c != ' ')
         return expected(&r->ark, "the name of a type and a space", e);
     if (!strcmp(token, "FM") || !strcmp(token, "FV"))
@@ -378,6 +409,7 @@ static base_status read_object(nn_table_reader *r, nn_matrix *m, base_error *e)
     base_status status;
 
     *m = (nn_matrix){ NULL, 0, 0 };
+    r->vector = false;
     if (peek(&r->ark) == 0) {
         get(&r->ark);
         status = get(&r->ark) == 'B' ? read_binary(r, m, e) : expected(&r->ark, "'B' after a NUL byte", e);
@@ -400,11 +432,12 @@ static base_status next_of_ark(nn_table_reader *r, const char **key, nn_matrix *
         c = get(s);
     if (c == EOF && !ferror(s->f))
         return BASE_OK;
-    for (; c >= 0 && nn_table_key_byte(c) && n < NN_TABLE_MOST_KEY; c = get(s))
+    bool refused = refused_begin(s, c, e);
+    for (; !refused && c >= 0 && nn_table_key_byte(c) && n < NN_TABLE_MOST_KEY; c = get(s))
         r->key[n++] = (char)c;
     r->key[n] = '\0';
     if (n == 0 || (c != ' ' && c != '\t')) {
-        status = expected(s, "a key and a space", e);
+        status = refused ? BASE_UNSUPPORTED : expected(s, "a key and a space", e);
         base_fail_in(e, "%s", s->name);
         return status;
     }
@@ -477,16 +510,37 @@ static bool cut_offset(char *path, int64_t *offset)
     return read_digits(&p, offset);
 }
 
-static base_status apply_range(const range *g, nn_matrix *m, base_error *e)
-{
-    int64_t r0 = g->first_row < 0 ? 0 : g->first_row, r1 = g->last_row < 0 ? m->rows - 1 : g->last_row;
-    int64_t c0 = g->first_col < 0 ? 0 : g->first_col, c1 = g->last_col < 0 ? m->cols - 1 : g->last_col;
+/* Kaldi's tolerance of ends behind the last row, or element of a vector: two frames for what a window of 25 ms every 10 ms leaves out
+ * at the edges, one for times that were rounded (kaldi-holder.cc). */
+#define TOLERANCE 3
 
-    if (g->last_row < 0 && g->last_col < 0)
+/* The rows of g as an interval of n; what goes behind the end is cut off. */
+static bool clip(int64_t *first, int64_t *last, int64_t n, int64_t tolerance)
+{
+    *first = *first < 0 ? 0 : *first;
+    *last = *last < 0 ? n - 1 : *last;
+    if (*first > *last || *first >= n || *last >= n + tolerance)
+        return false;
+    *last = *last < n ? *last : n - 1;
+    return true;
+}
+
+static base_status apply_range(const range *g, bool vector, nn_matrix *m, base_error *e)
+{
+    int64_t r0 = g->first_row, r1 = g->last_row, c0 = g->first_col, c1 = g->last_col;
+
+    if (r1 < 0 && c1 < 0)
         return BASE_OK;
-    if (r0 > r1 || r1 >= m->rows || c0 > c1 || c1 >= m->cols)
+    if (vector && m->rows == 1) {       /* by element */
+        if (c1 >= 0 || !clip(&r0, &r1, m->cols, TOLERANCE))
+            return base_fail(e, BASE_VALUE, "range [%lld:%lld%s] of a vector of %d elements", (long long)r0, (long long)r1,
+                c1 >= 0 ? ",…" : "", m->cols);
+        c0 = r0, c1 = r1;
+        r0 = r1 = 0;
+    } else if (!clip(&c0, &c1, m->cols, 0) | !clip(&r0, &r1, m->rows, TOLERANCE)) {
         return base_fail(e, BASE_VALUE, "range [%lld:%lld,%lld:%lld] of a matrix of %lld rows and %d columns", (long long)r0,
             (long long)r1, (long long)c0, (long long)c1, (long long)m->rows, m->cols);
+    }
     for (int64_t r = r0; r <= r1; r++)
         memmove(m->x + (r - r0) * (c1 - c0 + 1), m->x + r * m->cols + c0, (size_t)(c1 - c0 + 1) * sizeof *m->x);
     m->rows = r1 - r0 + 1;
@@ -500,7 +554,7 @@ static base_status seek_to(nn_table_reader *r, const char *path, int64_t offset,
 
     if (!r->ark.name || strcmp(r->ark.name, path)) {
         stream_close(&r->ark);
-        status = stream_open(&r->ark, path, e);
+        status = stream_open(&r->ark, path, false, e);
     }
     if (status)
         return status;
@@ -513,22 +567,21 @@ static base_status seek_to(nn_table_reader *r, const char *path, int64_t offset,
     return BASE_OK;
 }
 
-/* "key path[:offset][range]", the line's end cut off. */
-static base_status read_line(nn_table_reader *r, nn_matrix *m, base_error *e)
+/* "key path[:offset][range]" in r->line, n bytes. */
+static base_status read_line(nn_table_reader *r, size_t n, nn_matrix *m, base_error *e)
 {
-    size_t n = strcspn(r->line, " \t");
-    char *path = r->line + n + strspn(r->line + n, " \t");
+    char reason[BASE_LINE_REASON];
+    base_line l = { 0 };
     int64_t offset;
     range g;
     base_status status;
 
-    for (size_t i = 0; i < n; i++)
-        if (!nn_table_key_byte((unsigned char)r->line[i]))
-            return base_fail(e, BASE_FORMAT, "a key with byte 0x%02x", (unsigned)(unsigned char)r->line[i]);
-    if (n == 0 || n > NN_TABLE_MOST_KEY || !*path)
+    if (n > 0 && !base_line_cut(r->line, n, &l, reason))
+        return base_fail(e, BASE_FORMAT, "%s", reason);
+    if (n == 0 || !*l.rest || strlen(l.key) > NN_TABLE_MOST_KEY)
         return base_fail(e, BASE_FORMAT, "expected a key and a file");
-    memcpy(r->key, r->line, n);
-    r->key[n] = '\0';
+    char *path = l.rest;
+    strcpy(r->key, l.key);
     if (path[strlen(path) - 1] == '|' || *path == '|' || !strcmp(path, "-"))
         return base_fail(e, BASE_UNSUPPORTED, "key \"%.120s\": a pipe, expected a file", r->key);
     if (!cut_range(path, &g) || !cut_offset(path, &offset))
@@ -537,7 +590,7 @@ static base_status read_line(nn_table_reader *r, nn_matrix *m, base_error *e)
     if (!status) {
         status = read_object(r, m, e);
         if (!status)
-            status = apply_range(&g, m, e);
+            status = apply_range(&g, r->vector, m, e);
         if (status)
             base_fail_in(e, "%s", path);
     }
@@ -555,9 +608,12 @@ static base_status next_of_scp(nn_table_reader *r, const char **key, nn_matrix *
     if (n < 0)
         return feof(r->scp) ? BASE_OK : base_fail_errno(e, "%s", r->scp_name);
     r->lines++;
-    while (n > 0 && strchr(" \t\r\n", r->line[n - 1]) && r->line[n - 1])
-        r->line[--n] = '\0';
-    status = strlen(r->line) == (size_t)n ? read_line(r, m, e) : base_fail(e, BASE_FORMAT, "a NUL byte");
+    if (n == 0 || r->line[n - 1] != '\n') {
+        status = base_fail(e, BASE_FORMAT, BASE_LINE_NO_END);
+    } else {
+        r->line[n - 1] = '\0';
+        status = read_line(r, (size_t)n - 1, m, e);
+    }
     if (status)
         base_fail_in(e, "%s:%lld", r->scp_name, (long long)r->lines);
     else
@@ -583,7 +639,7 @@ nn_table_reader *nn_table_open(const char *rspecifier, base_error *e)
         base_fail(e, BASE_NO_MEMORY, "%.200s: out of memory", rspecifier);
         return NULL;
     }
-    if (stream_open(&r->ark, file, e)) {
+    if (stream_open(&r->ark, file, true, e)) {
         nn_table_close(r);
         return NULL;
     }

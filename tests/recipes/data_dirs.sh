@@ -61,6 +61,20 @@ make d a b
 first=$(cat d/*)
 tap_ok "fix what is whole" "$utils/fix_data_dir.sh" d
 tap_is "and nothing changes" "$(cat d/*)" "$first"
+make d a b
+rm d/spk2utt
+for f in d/*; do
+  [[ -f $f ]] || continue
+  LC_ALL=C sed -i '1s/^/\xef\xbb\xbf/; 2s/^/ \t/; s/$/\r/' "$f"
+  truncate -s -2 "$f"
+done
+tap_ok "fix what editors left" "$utils/fix_data_dir.sh" d
+tap_has "counts rightly" .out "kept 8 of 8 utterances"
+tap_is "and all is as it was" "$(cat d/*)" "$first"
+LC_ALL=C sed -i '1s/^/\xef\xbb\xbf/' d/text
+tap_ok "fix a mark in one table" "$utils/fix_data_dir.sh" d
+tap_has "keeps all" .out "kept 8 of 8 utterances"
+tap_is "and all is as it was again" "$(cat d/*)" "$first"
 : > d/wav.scp
 tap_fails "nothing in common" 'no utterance is in every table' "$utils/fix_data_dir.sh" d
 

@@ -49,7 +49,7 @@ START_TEST(walks_a_table)
     au_audio a;
 
     recordings();
-    scp = table("wav.scp", "utt1 @/a.wav\nutt2\t cat @/b.wav |\r\nutt3   @/a.wav  \n");
+    scp = table("wav.scp", "utt1 @/a.wav\nutt2\t cat @/b.wav | \nutt3   @/a.wav  \n");
     snprintf(prefixed, sizeof prefixed, "scp:%s", scp);
     r = open_ok(prefixed, NULL);
     ck_assert_int_eq(au_reader_count(r), 3);
@@ -213,7 +213,13 @@ START_TEST(bad_tables)
     refused("", NULL, BASE_FORMAT, "wav.scp: empty file");
     refused("a a.wav\nb\n", NULL, BASE_FORMAT, "wav.scp:2: a key and a value expected, found \"b\"");
     refused("a a.wav\n\nb b.wav\n", NULL, BASE_FORMAT, "wav.scp:2: ");
-    refused("a a.wav\n b.wav\n", NULL, BASE_FORMAT, "wav.scp:2: ");
+    refused("a a.wav\n b.wav\n", NULL, BASE_FORMAT, "wav.scp:2: white space before the key");
+    refused("\xef\xbb\xbf" "a a.wav\n", NULL, BASE_FORMAT, "wav.scp:1: byte order mark before the key");
+    refused("a a.wav\r\n", NULL, BASE_FORMAT, "wav.scp:1: carriage return in column 8 (lines end with a newline alone)");
+    refused("a a.wav\nb\xff b.wav\n", NULL, BASE_FORMAT, "wav.scp:2: invalid UTF-8");
+    refused("a a.wav\nb b.wav", NULL, BASE_FORMAT, "wav.scp:2: no newline at the end of the file");
+    refused("\x1f\x8b\n", NULL, BASE_FORMAT, "wav.scp:1: packed by gzip");
+    refused(ok, "\xef\xbb\xbfs a 0 1\n", BASE_FORMAT, "segments:1: byte order mark before the key");
     refused("a a.wav\nb b.wav\nb c.wav\n", NULL, BASE_FORMAT, "wav.scp:3: key \"b\" appears twice (first on line 2)");
     refused("b a.wav\na b.wav\n", NULL, BASE_FORMAT, "wav.scp:2: key \"a\" behind \"b\": not sorted");
     refused(ok, "s a 0\n", BASE_FORMAT, "segments:1: \"key recording start end [channel]\" expected");

@@ -64,6 +64,31 @@ START_TEST(reads_whole_files)
 }
 END_TEST
 
+/* A pipe where a file is expected is not waited for; one that the user named is read. */
+START_TEST(pipes_are_files_only_by_name)
+{
+    base_error e = BASE_ERROR_INIT;
+    char *text, path[40];
+    int ends[2];
+    size_t n;
+
+    ck_assert_int_eq(mkfifo(files_path("fifo"), 0600), 0);
+    ck_assert_int_eq(base_read_file(files_path("fifo"), 100, &text, &n, &e), BASE_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(e.text, "fifo: a pipe or a device, expected a file"));
+    ck_assert_int_eq(base_read_file("/dev/zero", 100, &text, &n, NULL), BASE_UNSUPPORTED);
+    ck_assert_int_eq(base_check_regular(files_path("fifo"), NULL), BASE_UNSUPPORTED);
+    ck_assert_int_eq(base_check_regular(files_path("none"), NULL), BASE_OK);
+    ck_assert(!pipe(ends) && write(ends[1], "hello", 5) == 5);
+    close(ends[1]);
+    snprintf(path, sizeof path, "/dev/fd/%d", ends[0]);
+    e.status = BASE_OK;
+    ck_assert_int_eq(base_read_named(path, 100, &text, &n, &e), BASE_OK);
+    ck_assert_str_eq(text, "hello");
+    free(text);
+    close(ends[0]);
+}
+END_TEST
+
 static int read_standard_input(void *limit)
 {
     base_error e = BASE_ERROR_INIT;
@@ -565,6 +590,7 @@ static Suite *suite(void)
     Suite *s = suite_create("base/file");
 
     files_add(s, reads_whole_files);
+    unit_add(s, pipes_are_files_only_by_name);
     files_add(s, reads_standard_input);
     files_add(s, maps_files);
     files_add(s, a_file_appears_whole);

@@ -132,8 +132,9 @@ START_TEST(reads_text)
     nn_table_reader *r;
 
     b.n = 0;
-    put_text("a  [\n  1 2.5 -3e-05 \n  4 5 6 ]\nb  [ 1 2.5 ]\n\nc [ ]\nd\t[\n1\t2.5\r\n]\ne [ inf -Infinity ]  \nf [1]");
+    put_text("s [ 1 2.5 -3e-05; 4 5 6;]\na  [\n  1 2.5 -3e-05 \n  4 5 6 ]\nb  [ 1 2.5 ]\n\nc [ ]\nd\t[\n1\t2.5\r\n]\ne [ inf -Infinity ]  \nf [1]");
     r = open_table(write_ark());
+    expect(r, "s", 2, 3, x);
     expect(r, "a", 2, 3, x);
     expect(r, "b", 1, 2, x);
     expect(r, "c", 0, 0, NULL);
@@ -214,7 +215,7 @@ START_TEST(reads_scripts)
     put(x, sizeof x);
     ark = files_write("some.ark", b.at, b.n);
     const char *lone = files_write("lone.mat", b.at + 2, b.n - 2);      /* a file of one matrix has no key */
-    snprintf(text, sizeof text, "u1 %s:2\nu2 %s:2[1:2,1:2]\nu3\t%s:2[2:2]\nu4 %s\nu5 %s[:,2:3]\nu6 %s:2[0:2,0:3]  \r\n"
+    snprintf(text, sizeof text, "u1 %s:2\nu2 %s:2[1:2,1:2]\nu3\t%s:2[2:2]\nu4 %s\nu5 %s[:,2:3]\nu6 %s:2[0:2,0:3]  \n"
         "u7 %s:2[,2:3]\n", ark, ark, ark, lone, lone, ark, ark);
     r = open_table(spec("scp", files_write("t.scp", text, strlen(text))));
     expect(r, "u1", 3, 4, x);
@@ -225,6 +226,75 @@ START_TEST(reads_scripts)
     expect(r, "u6", 3, 4, x);
     expect(r, "u7", 3, 2, tail);
     expect(r, NULL, 0, 0, NULL);
+    nn_table_close(r);
+}
+END_TEST
+
+/* What kaldi-holder.cc takes and refuses. */
+START_TEST(ranges_are_kaldis)
+{
+    const float x[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+    static const struct { const char *range; int rows, cols, first; } takes[] = {
+        { "[3:5]", 2, 2, 6 }, { "[3:6]", 2, 2, 6 }, { "[3:7]", 2, 2, 6 }, { "[4:7,1:1]", 1, 1, 9 }, { "[:]", 5, 2, 0 }, { "[:,1:1]", 5, 1, 1 },
+    }, vectors[] = { { "[1:2]", 1, 2, 1 }, { "[0:0]", 1, 1, 0 }, { "[7:9]", 1, 3, 7 }, { "[9:12]", 1, 1, 9 }, { "[:]", 1, 10, 0 } };
+    char ark[600], text[2000];
+
+    b.n = 0;
+    put_text("k \0BFM ");
+    put_int(5);
+    put_int(2);
+    put(x, sizeof x);
+    strcpy(ark, files_write("m.ark", b.at, b.n));
+    for (size_t i = 0; i < sizeof takes / sizeof *takes; i++) {
+        snprintf(text, sizeof text, "k %s:2%s\n", ark, takes[i].range);
+        nn_table_reader *r = open_table(spec("scp", files_write("t.scp", text, strlen(text))));
+        float want[10];
+        for (int k = 0; k < takes[i].rows * takes[i].cols; k++)
+            want[k] = (float)(takes[i].first + (takes[i].cols == 2 ? k : 2 * k));
+        expect(r, "k", takes[i].rows, takes[i].cols, want);
+        nn_table_close(r);
+    }
+    for (int binary = 0; binary < 2; binary++) {
+        b.n = 0;
+        if (binary) {
+            put_text("k \0BFV ");
+            put_int(10);
+            put(x, sizeof x);
+        } else {
+            put_text("k  [ 0 1 2 3 4 5 6 7 8 9 ]\n");
+        }
+        strcpy(ark, files_write("v.ark", b.at, b.n));
+        for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) {
+            snprintf(text, sizeof text, "k %s:2%s\nk2 %s:2[0:13]\nk3 %s:2[0:1,0:1]\n", ark, vectors[i].range, ark, ark);
+            nn_table_reader *r = open_table(spec("scp", files_write("t.scp", text, strlen(text))));
+            base_error e = BASE_ERROR_INIT;
+            const char *key;
+            nn_matrix m;
+            expect(r, "k", 1, vectors[i].cols, x + vectors[i].first);
+            ck_assert_int_eq(nn_table_next(r, &key, &m, &e), BASE_VALUE);
+            ck_assert_msg(strstr(e.text, "range [0:13] of a vector of 10 elements") != NULL, "%s", e.text);
+            ck_assert_int_eq(nn_table_next(r, &key, &m, NULL), BASE_VALUE);
+            nn_table_close(r);
+        }
+    }
+}
+END_TEST
+
+/* Nothing waits for a pipe that a script names, and a line without its end is told. */
+START_TEST(scripts_name_files)
+{
+    base_error e = BASE_ERROR_INIT, f = BASE_ERROR_INIT;
+    const char *key;
+    char text[1000];
+    nn_matrix m;
+
+    ck_assert_int_eq(mkfifo(files_path("fifo"), 0600), 0);
+    snprintf(text, sizeof text, "k %s\nl x", files_path("fifo"));
+    nn_table_reader *r = open_table(spec("scp", files_write("t.scp", text, strlen(text))));
+    ck_assert_int_eq(nn_table_next(r, &key, &m, &e), BASE_UNSUPPORTED);
+    ck_assert_msg(strstr(e.text, "t.scp:1: ") && strstr(e.text, "not a regular file"), "%s", e.text);
+    ck_assert_int_eq(nn_table_next(r, &key, &m, &f), BASE_FORMAT);
+    ck_assert_msg(strstr(f.text, "t.scp:2: no newline at the end of the file") != NULL, "%s", f.text);
     nn_table_close(r);
 }
 END_TEST
@@ -437,6 +507,12 @@ static const struct {
     { BYTES("k [ 1e99 ]"), BASE_FORMAT, "byte 4: 1e99 is too large" },
     { BYTES("k [\n 1 2\n 3 ]"), BASE_FORMAT, "row 1 of 1 numbers, expected 2" },
     { BYTES("k [ 1 ] 2\n"), BASE_FORMAT, "expected the end of the line" },
+    { BYTES("k \0BDV \4\2\0\0\0\0\0\0\0\0\0\360\77\234\165\0\210\74\344\67\176"), BASE_VALUE, "element 1: 1e+300 is too large for a float" },
+    { BYTES("k \0B\4\2\0\0\0\4\7\0\0\0\4\7\0\0\0"), BASE_UNSUPPORTED, "byte 5: an integer or a vector of integers" },
+    { BYTES("k 1 2 3\n"), BASE_UNSUPPORTED, "byte 3: a number or a vector of integers" },
+    { BYTES("\37\213\10\0\0\0\0\0"), BASE_UNSUPPORTED, "byte 1: packed by gzip" },
+    { BYTES("\xef\xbb\xbfk [ 1 ]\n"), BASE_UNSUPPORTED, "byte 1: byte order mark before the key" },
+    { BYTES("k [ 1 ; 2 3 ]\n"), BASE_FORMAT, "row 1 of 2 numbers, expected 1" },
     { BYTES("k [ 1 [ 2 ]"), BASE_FORMAT, "\"[\", expected a number" },
     { BYTES("k [ 0000000000000000000000000000000000000000000000000000000000000000000000001 ]"), BASE_FORMAT,
       "byte 69: expected a number of up to 64 bytes" },
@@ -462,7 +538,11 @@ START_TEST(malformed_scripts_are_refused)
     static const struct { const char *line; base_status status; const char *said; } bad[] = {
         { "k", BASE_FORMAT, "t.scp:2: expected a key and a file" },
         { "", BASE_FORMAT, "t.scp:2: expected a key and a file" },
-        { "\1 x", BASE_FORMAT, "a key with byte 0x01" },
+        { "\1 x", BASE_FORMAT, "t.scp:2: character U+0001 in column 1" },
+        { "k x\r", BASE_FORMAT, "t.scp:2: carriage return in column 4 (lines end with a newline alone)" },
+        { "\xef\xbb\xbfk x", BASE_FORMAT, "t.scp:2: byte order mark before the key" },
+        { " k x", BASE_FORMAT, "t.scp:2: white space before the key" },
+        { "k\xff x", BASE_FORMAT, "t.scp:2: invalid UTF-8" },
         { "k cat x |", BASE_UNSUPPORTED, "t.scp:2: key \"k\": a pipe, expected a file" },
         { "k | cat", BASE_UNSUPPORTED, "a pipe, expected a file" },
         { "k -", BASE_UNSUPPORTED, "a pipe, expected a file" },
@@ -470,7 +550,9 @@ START_TEST(malformed_scripts_are_refused)
         { "k ARK:99999", BASE_FORMAT, "byte 99999: the file has" },
         { "k ARK:99999999999999999999", BASE_FORMAT, "expected file[:offset][range]" },
         { "k ARK:3", BASE_FORMAT, "ark: byte 4: expected a matrix" },
-        { "k ARK:2[0:3]", BASE_VALUE, "range [0:3,0:1] of a matrix of 3 rows and 2 columns" },
+        { "k ARK:2[0:6]", BASE_VALUE, "range [0:6,0:1] of a matrix of 3 rows and 2 columns" },
+        { "k ARK:2[3:4]", BASE_VALUE, "range [3:4,0:1] of a matrix of 3 rows and 2 columns" },
+        { "k ARK:2[0:2,0:2]", BASE_VALUE, "range [0:2,0:2] of a matrix" },
         { "k ARK:2[0:2,2:2]", BASE_VALUE, "range [0:2,2:2] of a matrix" },
         { "k ARK:2[2:1]", BASE_VALUE, "range [2:1,0:1]" },
         { "k ARK:2[x]", BASE_FORMAT, "expected file[:offset][range]" },
@@ -509,6 +591,8 @@ static Suite *suite(void)
     unit_add(s, reads_text);
     unit_add(s, reads_compressed);
     unit_add(s, reads_scripts);
+    unit_add(s, ranges_are_kaldis);
+    unit_add(s, scripts_name_files);
     files_add(s, tables_come_back);
     unit_add(s, writes_kaldis_bytes);
     unit_add(s, scripts_point_into_archives);
