@@ -294,15 +294,21 @@ static base_status finish(base_out *o, base_error *e)
     return status;
 }
 
+base_status base_rename(const char *from, const char *to, base_error *e)
+{
+    return rename(from, to) ? base_fail_errno(e, "%s: cannot rename to %s", from, to) : sync_directory(to, e);
+}
+
+/* Where the name is the new one but not durable, nothing is left to remove. */
 static base_status put_in_place(base_out *o, base_error *e)
 {
-    if (!o->tmp)
-        return BASE_OK;
-    if (rename(o->tmp, o->path))
-        return base_fail_errno(e, "%s: cannot rename to %s", o->tmp, o->path);
-    base_temporary_forget(o->tmp);
-    o->tmp = NULL;
-    return sync_directory(o->path, e);
+    base_status status = o->tmp ? base_rename(o->tmp, o->path, e) : BASE_OK;
+
+    if (o->tmp && (!status || access(o->tmp, F_OK))) {
+        base_temporary_forget(o->tmp);
+        o->tmp = NULL;
+    }
+    return status;
 }
 
 base_status base_out_commit(base_out *o, base_error *e)

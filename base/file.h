@@ -60,6 +60,9 @@ base_status base_out_commit(base_out *o, base_error *e);
 base_status base_out_commit_indexed(base_out *data, base_out *index, base_error *e);
 void        base_out_abandon(base_out *o);                  /* after commit: no effect */
 
+/* Renames, durably. */
+base_status base_rename(const char *from, const char *to, base_error *e);
+
 /* mkdir -p, durable; true when the path exists; directory + "/" + name, in malloc'd memory. */
 base_status base_make_dirs(const char *path, base_error *e);
 bool        base_exists(const char *path);

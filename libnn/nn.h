@@ -425,6 +425,11 @@ SERIN_API const nn_file_tensor *nn_archive_find(const nn_archive *a, const char 
 SERIN_API const char *nn_archive_meta(const nn_archive *a, const char *key);    /* safetensors' __metadata__; NULL: absent */
 typedef struct nn_meta { const char *key, *value; } nn_meta;
 SERIN_API const nn_meta *nn_archive_meta_at(const nn_archive *a, int i);        /* by key, rising; NULL: no more */
+/* Compares every checksum that is there, over all threads: those of nn_safetensors_save_summed, and a PyTorch zip file's.
+ * BASE_FORMAT names the tensor or member, BASE_MISMATCH a file beside it that is another now. nn_params_load does this
+ * first, unless nn_no_verify is set, for the whole process. */
+SERIN_API base_status nn_archive_verify(const nn_archive *a, base_error *e);
+SERIN_API extern bool nn_no_verify;
 SERIN_API const char *nn_archive_format(const nn_archive *a);                   /* "PyTorch zip, sharded" */
 SERIN_API int         nn_archive_files(const nn_archive *a);
 SERIN_API const char *nn_archive_file(const nn_archive *a, int i);
@@ -455,7 +460,13 @@ typedef struct nn_save_tensor {
 SERIN_API base_status nn_safetensors_save(const char *path, const nn_save_tensor *tensors, int n, const nn_meta *meta,
     int n_meta, base_error *e);
 
-/* Parameters to safetensors, under their names. */
+/* The same with checksums in the metadata: of the tensors, of the metadata, and of the files beside path that keys
+ * NN_BESIDE "config.json" name, whose values are not looked at. */
+#define NN_BESIDE "serin.file."
+SERIN_API base_status nn_safetensors_save_summed(const char *path, const nn_save_tensor *tensors, int n, const nn_meta *meta,
+    int n_meta, base_error *e);
+
+/* Parameters to safetensors, under their names, with checksums. */
 SERIN_API base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *meta, int n_meta, base_error *e);
 
 /* How a parameter fits what the file holds. */

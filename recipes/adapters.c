@@ -1,14 +1,13 @@
 /* Files of weights that hold what a second stage trained alone: adapters, fusion and heads. Metadata "serin.base" is the hash of the
  * weights they were trained upon, which the link "base" beside the file leads to. */
-#include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/temporary.h"
 #include "recipes/ser.h"
 
 #define HASH_KEY "serin.base"
@@ -55,17 +54,19 @@ base_status ser_model_stand_on(ser_model *m, const char *path, base_error *e)
 static base_status link_base(const char *base, const char *weights, base_error *e)
 {
     size_t n = (size_t)(strrchr(weights, '/') - weights) + 1;
-    char link[PATH_MAX], tmp[PATH_MAX];
+    char *link = NULL, *tmp = NULL;
 
-    if (n + 40 > sizeof link)
-        return base_fail(e, BASE_LIMIT, "%s: the path is too long", weights);
-    snprintf(link, sizeof link, "%.*sbase", (int)n, weights);
-    snprintf(tmp, sizeof tmp, "%.*sbase.tmp.%ld", (int)n, weights, (long)getpid());
-    unlink(tmp);
-    if (symlink(base, tmp) || rename(tmp, link)) {
-        base_fail_errno(e, "%s", link);
+    if (asprintf(&link, "%.*sbase", (int)n, weights) < 0 || !(tmp = base_temporary_name(link, 0)))
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", weights);
+    else {
         unlink(tmp);
+        if (symlink(base, tmp) || rename(tmp, link)) {
+            base_fail_errno(e, "%s", link);
+            unlink(tmp);
+        }
     }
+    base_temporary_forget(tmp);
+    free(link);
     return e->status;
 }
 
@@ -73,7 +74,7 @@ base_status ser_adapters_save(const ser_model *m, const char *path, const nn_met
 {
     int count = nn_params_count(m->params), n = 0;
     nn_save_tensor *t = malloc(sizeof *t * (size_t)count);
-    nn_meta all[8];
+    nn_meta all[8 + SER_FOLDER_FILES];
 
     if (!t)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
@@ -85,7 +86,7 @@ base_status ser_adapters_save(const ser_model *m, const char *path, const nn_met
         if (p->dx)
             t[n++] = (nn_save_tensor){ p->name, NN_F32, p->ndim, p->shape, p->x };
     }
-    if (!nn_safetensors_save(path, t, n, all, n_meta + 1, e))
+    if (!nn_safetensors_save_summed(path, t, n, all, n_meta + 1, e))
         link_base(m->base, path, e);
     free(t);
     return e->status;

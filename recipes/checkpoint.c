@@ -43,7 +43,8 @@ ser_checkpoint *ser_checkpoint_open(const char *path, base_error *e)
 
     if (!c || !(c->path = strdup(path)))
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
-    else if ((c->archive = nn_archive_open(path, e)) && !read_config(c, e))
+    else if ((c->archive = nn_archive_open(path, e)) && (nn_no_verify || !nn_archive_verify(c->archive, e)) &&
+             !read_config(c, e))
         return c;
     ser_checkpoint_free(c);
     return NULL;

@@ -113,6 +113,7 @@ void ser_config_parse(ser_config *c, const char *const *names, base_options *o, 
 
     ser_config_options(c, names, o);
     add_old(&old, names, o);
+    ser_option_no_verify(o);
     base_options_parse(o, argc, argv, least, most);
     take_old(c, &old, o);
 }

@@ -2,12 +2,14 @@
  * one under their names; the folder is made beside its place and moved there when it is whole. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/temporary.h"
 #include "recipes/checkpoint.h"
 #include "recipes/json.h"
 
@@ -154,6 +156,9 @@ static base_status add_lacking(tensors *s, const nn_archive *a, const ser_model 
 static base_status write_tensors(const ser_checkpoint *c, const ser_model *m, const char *path,
     const ser_convert_options *o, const nn_meta *meta, int n_meta, base_error *e)
 {
+    /* With checksums, but for others: byte for byte what the reference implementation writes. */
+    base_status (*save)(const char *, const nn_save_tensor *, int, const nn_meta *, int, base_error *) =
+        o->to_serin ? nn_safetensors_save_summed : nn_safetensors_save;
     size_t room = (size_t)nn_archive_count(c->archive) + 2 * (size_t)(m ? nn_params_count(m->params) : 0) + 1;
     tensors s = { calloc(room, sizeof *s.list), calloc(room, sizeof *s.made), 0, 0 };
 
@@ -170,7 +175,7 @@ static base_status write_tensors(const ser_checkpoint *c, const ser_model *m, co
     if (e->status)
         base_fail_in(e, "%s", c->path);
     else
-        nn_safetensors_save(path, s.list, s.n, meta, n_meta, e);
+        save(path, s.list, s.n, meta, n_meta, e);
     for (int i = 0; i < s.n_made; i++)
         free(s.made[i]);
     free(s.made);
@@ -306,27 +311,44 @@ static base_status write_hf(const ser_checkpoint *c, const char *dir, const ser_
 static base_status round_weights(const char *dir, const ser_convert_options *o, base_error *e)
 {
     ser_checkpoint *c = ser_checkpoint_open(dir, e);
-    nn_meta meta[16];
+    const nn_meta *m;
+    nn_meta *meta;
     int n = 0;
 
     if (!c)
         return e->status;
-    for (const nn_meta *m; n < 16 && (m = nn_archive_meta_at(c->archive, n)); n++)
-        meta[n] = *m;
-    write_tensors(c, NULL, nn_archive_file(c->archive, 0), o, meta, n, e);
+    while (nn_archive_meta_at(c->archive, n))
+        n++;
+    meta = malloc(((size_t)n + 1) * sizeof *meta);
+    for (int i = 0; meta && (m = nn_archive_meta_at(c->archive, i)); i++)
+        meta[i] = *m;
+    if (meta)
+        write_tensors(c, NULL, nn_archive_file(c->archive, 0), o, meta, n, e);
+    else
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    free(meta);
     ser_checkpoint_free(c);
     return e->status;
 }
 
-/* The vocabulary is copied as it is, because the files beside it speak of it. */
+typedef struct vocabulary { const ser_checkpoint *from; const char *dir; } vocabulary;
+
+/* Copied as it is, because the files beside it speak of it. */
+static base_status copy_vocabulary(void *data, base_error *e)
+{
+    static const char *const names[] = { "vocab.json", "tokenizer_config.json", "special_tokens_map.json" };
+    const vocabulary *v = data;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names && !e->status; i++)
+        copy_beside(v->from, names[i], v->dir, e);
+    return e->status;
+}
+
 static base_status write_serin(const ser_checkpoint *c, const char *dir, const ser_convert_options *o, base_error *e)
 {
     ser_model *m = ser_model_load(c->path, e);
 
-    if (!m)
-        return e->status;
-    if (!ser_model_save(m, dir, e) && !copy_beside(c, "vocab.json", dir, e) &&
-        !copy_beside(c, "tokenizer_config.json", dir, e) && !copy_beside(c, "special_tokens_map.json", dir, e) && o->round && o->dtype != NN_F32)
+    if (m && !ser_model_save_with(m, dir, copy_vocabulary, &(vocabulary){ c, dir }, e) && o->round && o->dtype != NN_F32)
         round_weights(dir, o, e);
     ser_model_free(m);
     return e->status;
@@ -351,30 +373,20 @@ static base_status check(const ser_checkpoint *c, const ser_convert_options *o, 
 
 /* ---- the folder -------------------------------------------------------------------------------------------------- */
 
-/* A folder without folders in it. */
-static void remove_folder(const char *dir)
-{
-    DIR *d = opendir(dir);
-
-    for (struct dirent *entry; d && (entry = readdir(d));)
-        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-            unlinkat(dirfd(d), entry->d_name, 0);
-    if (d)
-        closedir(d);
-    rmdir(dir);
-}
-
 static base_status check_empty(const char *out, base_error *e)
 {
     DIR *d = opendir(out);
+    struct dirent *entry;
     int n = 0;
 
     if (!d)
         return errno == ENOENT ? BASE_OK : base_fail_errno(e, "%s", out);
-    for (struct dirent *entry; (entry = readdir(d));)
+    while ((errno = 0, entry = readdir(d)))
         n += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+    if (errno)
+        base_fail_errno(e, "%s: cannot be listed to its end", out);
     closedir(d);
-    return n ? base_fail(e, BASE_VALUE, "%s: not empty; nothing is written over", out) : BASE_OK;
+    return e->status ? e->status : n ? base_fail(e, BASE_VALUE, "%s: not empty; nothing is written over", out) : BASE_OK;
 }
 
 static base_status write_folder(const ser_checkpoint *c, const char *out, const ser_convert_options *o, base_error *e)
@@ -384,16 +396,27 @@ static base_status write_folder(const ser_checkpoint *c, const char *out, const 
 
     while (n > 1 && out[n - 1] == '/')
         n--;
-    if (asprintf(&tmp, "%.*s.tmp.%ld", (int)n, out, (long)getpid()) < 0)
+    char *plain = strndup(out, n);
+
+    if (!plain || !(tmp = base_temporary_name(plain, 0))) {
+        free(plain);
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", out);
-    if (!base_make_dirs(tmp, e)) {
-        o->to_serin ? write_serin(c, tmp, o, e) : write_hf(c, tmp, o, e);
-        if (!e->status && rename(tmp, out))
-            base_fail_errno(e, "%s", out);
-        if (e->status)
-            remove_folder(tmp);
     }
-    free(tmp);
+    base_temporary_sweep(plain);
+    int fd = base_make_dirs(tmp, e) ? -1 : open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!e->status) {
+        if (fd >= 0)
+            base_temporary_hold(fd);
+        o->to_serin ? write_serin(c, tmp, o, e) : write_hf(c, tmp, o, e);
+        if (!e->status)
+            base_rename(tmp, plain, e);
+        if (e->status)
+            base_temporary_remove(tmp);
+    }
+    if (fd >= 0)
+        close(fd);
+    base_temporary_forget(tmp);
+    free(plain);
     return e->status;
 }
 

@@ -206,50 +206,74 @@ base_status ser_folder_write_preprocessor(const ser_model_config *c, const char 
     return ser_json_write(preprocessor_json(c), path, e);
 }
 
-base_status ser_model_save(const ser_model *m, const char *dir, base_error *e)
+int ser_folder_files(const char *dir, nn_meta meta[SER_FOLDER_FILES])
 {
-    char config[HASH_TEXT], vocab[HASH_TEXT], *labels = ser_names_text(&m->names);
-    folder f;
-    base_status status;
+    static const char *const keys[SER_FOLDER_FILES] = { NN_BESIDE "config.json", NN_BESIDE "preprocessor_config.json",
+        NN_BESIDE "labels.json", NN_BESIDE "vocab.json", NN_BESIDE "bert_config.json", NN_BESIDE "fusion.json",
+        NN_BESIDE "vocab.txt", NN_BESIDE "tokenizer.json", NN_BESIDE "tokenizer_config.json",
+        NN_BESIDE "special_tokens_map.json", NN_BESIDE "added_tokens.json" };
+    int n = 0;
 
-    if (!labels)
-        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-    if (!m->encoder) {
-        free(labels);
-        return ser_bert_save(m->params, &m->config.bert, 0, m->names.pieces, dir, e);
-    }
-    status = folder_name(&f, dir, e);
-    if (status) {
-        free(labels);
-        return status;
-    }
-    status = base_make_dirs(dir, e);
-    if (!status)
-        status = hash_config(&m->config, config, e);
-    if (!status) {
-        nn_meta meta[] = { { "format", "pt" }, { "serin.version", "1" }, { "serin.config", config }, { "serin.vocab", vocab },
-            { "serin.labels", labels } };
+    for (int i = 0; i < SER_FOLDER_FILES; i++) {
+        char *path = base_path_join(dir, keys[i] + strlen(NN_BESIDE));
 
-        hash_vocab(m->names.vocab, vocab);
-        status = ser_json_write(config_json(&m->config), f.config, e);
-        if (!status)
-            status = ser_folder_write_preprocessor(&m->config, f.preprocessor, e);
-        if (!status)
-            status = write_text(labels, f.labels, e);
-        if (!status && m->names.vocab)
-            status = tx_vocab_write(m->names.vocab, f.vocab, e);
-        if (!status)
-            status = ser_language_save(m, dir, e);
-        if (!status)
-            status = m->base ? ser_adapters_save(m, f.weights, meta, sizeof meta / sizeof *meta, e)
-                             : nn_params_save(m->params, f.weights, meta, sizeof meta / sizeof *meta, e);
+        if (path && base_exists(path))
+            meta[n++] = (nn_meta){ keys[i], "" };
+        free(path);
     }
-    folder_free(&f);
-    free(labels);
-    return status;
+    return n;
 }
 
+static base_status save_beside(const ser_model *m, const folder *f, const char *dir, const char *labels, base_error *e)
+{
+    if (!base_make_dirs(dir, e) && !ser_json_write(config_json(&m->config), f->config, e) &&
+        !ser_folder_write_preprocessor(&m->config, f->preprocessor, e) && !write_text(labels, f->labels, e) &&
+        (!m->names.vocab || !tx_vocab_write(m->names.vocab, f->vocab, e)))
+        ser_language_save(m, dir, e);
+    return e->status;
+}
+
+static base_status save_weights(const ser_model *m, const folder *f, const char *dir, const char *labels, base_error *e)
+{
+    char config[HASH_TEXT], vocab[HASH_TEXT];
+    nn_meta meta[5 + SER_FOLDER_FILES] = { { "format", "pt" }, { "serin.version", "1" }, { "serin.config", config },
+        { "serin.vocab", vocab }, { "serin.labels", labels } };
+    int n = 5 + ser_folder_files(dir, meta + 5);
+
+    if (hash_config(&m->config, config, e))
+        return e->status;
+    hash_vocab(m->names.vocab, vocab);
+    return m->base ? ser_adapters_save(m, f->weights, meta, n, e) : nn_params_save(m->params, f->weights, meta, n, e);
+}
+
+base_status ser_model_save_with(const ser_model *m, const char *dir, base_status (*more)(void *data, base_error *e), void *data,
+    base_error *e)
+{
+    char *labels;
+    folder f;
+
+    if (!m->encoder)
+        return ser_bert_save(m->params, &m->config.bert, 0, m->names.pieces, dir, e);
+    if (folder_name(&f, dir, e))
+        return e->status;
+    labels = ser_names_text(&m->names);
+    if (!labels)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    else if (!save_beside(m, &f, dir, labels, e) && (!more || !more(data, e)))
+        save_weights(m, &f, dir, labels, e);
+    folder_free(&f);
+    free(labels);
+    return e->status;
+}
+
+base_status ser_model_save(const ser_model *m, const char *dir, base_error *e) { return ser_model_save_with(m, dir, NULL, NULL, e); }
+
 /* ---- reading ----------------------------------------------------------------------------------------------------- */
+
+void ser_option_no_verify(base_options *o)
+{
+    base_option_bool(o, "no-verify", &nn_no_verify, "take a model's files without comparing their checksums");
+}
 
 json_t *ser_config_json(const char *path, base_error *e)
 {

@@ -175,13 +175,13 @@ static json_t *fusion_json(const ser_model_config *c)
 base_status ser_bert_save(const nn_params *p, const nn_bert_config *b, int aec_layers, const tx_wordpiece *w, const char *dir,
     base_error *e)
 {
-    const nn_meta meta[] = { { "format", "pt" } };
+    nn_meta meta[1 + SER_FOLDER_FILES] = { { "format", "pt" } };
     char *config = base_path_join(dir, "config.json"), *weights = base_path_join(dir, "model.safetensors");
 
     if (!config || !weights)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
     else if (!base_make_dirs(dir, e) && !ser_json_write(bert_json(b, aec_layers), config, e) && !tx_wordpiece_save(w, dir, e))
-        nn_params_save(p, weights, meta, 1, e);
+        nn_params_save(p, weights, meta, 1 + ser_folder_files(dir, meta + 1), e);
     free(config);
     free(weights);
     return e->status;

@@ -228,8 +228,16 @@ void       ser_model_free(ser_model *m);
  * model.safetensors. Load refuses (BASE_MISMATCH) weights that were saved with other labels or another configuration,
  * and a folder of another version. It takes a HuBERT for CTC of others, too: config.json, vocab.json and weights. */
 base_status ser_model_save(const ser_model *m, const char *dir, base_error *e);
+/* The same; what more() adds to the folder before the weights is written gets a checksum like the rest. */
+base_status ser_model_save_with(const ser_model *m, const char *dir, base_status (*more)(void *data, base_error *e), void *data,
+    base_error *e);
+/* Entries of the weights' metadata for the files of a model that are in dir, so that nn_params_save adds their checksums. */
+enum { SER_FOLDER_FILES = 11 };
+int ser_folder_files(const char *dir, nn_meta meta[SER_FOLDER_FILES]);
 ser_model  *ser_model_describe(const char *dir, base_error *e);     /* without its weights, which are not looked at */
 ser_model  *ser_model_load(const char *dir, base_error *e);
+/* --no-verify of the programs that read models (nn_no_verify). */
+void        ser_option_no_verify(base_options *o);
 /* The encoder's weights from a checkpoint of any kind, ours or published (nn_archive_open), in a folder or one file; the log
  * tells what was found. BASE_MISSING: the message names all that is not there, which then keeps what m has, if allowed. */
 /* adapters.c: nn_params_load for a file or folder that may hold adapters alone; their base is found by the link "base" beside them.

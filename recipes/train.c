@@ -1,7 +1,6 @@
 /* The training loop: updates, evaluation at the end of epochs, checkpoints, and the model that is kept. */
 #include <inttypes.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +10,7 @@
 #include "base/number.h"
 #include "base/parallel.h"
 #include "base/progress.h"
+#include "base/temporary.h"
 #include "recipes/train.h"
 
 enum { MOST_BATCHES = 1 << 16 };        /* of an update; keeps the random numbers of updates apart */
@@ -471,16 +471,12 @@ base_status ser_train_once(const ser_config *c, const ser_config *said, const ch
 
 static volatile int stop_signal;
 
-static void on_signal(int signal) { stop_signal = signal; }
-
 int ser_train_command(const ser_config *c, const char *data_dir, const char *exp_dir)
 {
-    const struct sigaction action = { .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND };
     base_error e = BASE_ERROR_INIT;
     int status = 0;
 
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    base_temporary_on_signals(&stop_signal);
     if (ser_train(c, data_dir, exp_dir, &stop_signal, &e))
         status = base_give_up(&e);
     return stop_signal && status ? 128 + stop_signal : status;

@@ -310,6 +310,20 @@ void nn_archive_close(nn_archive *a)
     free(a);
 }
 
+base_status nn_archive_verify(const nn_archive *a, base_error *e)
+{
+    base_error why = BASE_ERROR_INIT;
+
+    for (const shard *s = a->shard; s < a->shard + a->shards && !why.status; s++) {
+        if (s->torch)
+            nn_torch_verify(s->torch, &why);
+        else if (nn_sums_there(s->safetensors) && !nn_sums_check(s->safetensors, &why))
+            nn_sums_check_beside(s->safetensors, s->path, &why);
+        base_fail_in(&why, "%s", s->path);
+    }
+    return why.status ? base_fail(e, why.status, "%s", why.text) : BASE_OK;
+}
+
 int nn_archive_count(const nn_archive *a) { return a->n; }
 const nn_file_tensor *nn_archive_at(const nn_archive *a, int i) { return a->tensor[i]; }
 const char *nn_archive_format(const nn_archive *a) { return a->format; }

@@ -1,8 +1,7 @@
 /* Training checkpoints: <dir>/checkpoint-<step>.safetensors. Parameters stand under their own names, so that any
- * reader of safetensors finds the model; what belongs to training is named "serin.…". The metadata holds a CRC-32 of
- * every tensor, and one of the metadata itself; with the format's own checks, a file that was cut or changed anywhere
- * is known, and by the name of the tensor. A file appears by rename after it is durable, so a process that is killed
- * at any moment leaves the old files whole, and at worst a temporary one that the next save sweeps away. */
+ * reader of safetensors finds the model; what belongs to training is named "serin.…". Checksums (sums.c) tell when a file
+ * was cut or changed anywhere, and by the name of the tensor. A file appears by rename after it is durable, so a process that is killed
+ * at any moment leaves the old files whole, and at worst a temporary one that the next writer sweeps away. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -10,46 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "base/file.h"
-#include "base/parallel.h"
 #include "libnn/store/store.h"
 
 #define OURS      "serin."
-#define LAYOUT    "serin.checkpoint"    /* metadata: version of this layout, */
+#define LAYOUT    "serin.checkpoint"    /* metadata: version of this layout */
 #define STEP      "serin.step"
-#define CRC       "serin.crc32."        /* + tensor name: checksum of its bytes, */
-#define META_CRC  "serin.checksum"      /* and of all other keys and texts */
-
-typedef struct crc_text { char s[9]; } crc_text;
-
-static crc_text crc_print(unsigned long crc)
-{
-    crc_text t;
-
-    snprintf(t.s, sizeof t.s, "%08lx", crc & 0xffffffffu);
-    return t;
-}
-
-static crc_text crc_of_bytes(const void *data, size_t bytes) { return crc_print(crc32_z(0, data, bytes)); }
-
-static unsigned long crc_of_meta(unsigned long crc, const nn_meta *m)
-{
-    if (!strcmp(m->key, META_CRC))
-        return crc;
-    crc = crc32_z(crc, (const Bytef *)m->key, strlen(m->key) + 1);
-    return crc32_z(crc, (const Bytef *)m->value, strlen(m->value) + 1);
-}
 
 /* ---- what a checkpoint is made of -------------------------------------------------------------------------------- */
 
 typedef struct piece {
-    char          *key;         /* CRC and the tensor's name, which tensor.name points to */
+    char          *name;        /* the tensor's */
     nn_save_tensor tensor;
     void          *to;          /* tensor.data, to write to */
     size_t         bytes;
-    crc_text       crc;
 } piece;
 
 typedef struct pieces {
@@ -60,7 +34,7 @@ typedef struct pieces {
 static void pieces_free(pieces *l)
 {
     for (int i = 0; i < l->n; i++)
-        free(l->at[i].key);
+        free(l->at[i].name);
     free(l->at);
 }
 
@@ -69,13 +43,11 @@ static bool add(pieces *l, const char *prefix, const char *name, nn_dtype dtype,
 {
     piece *q = &l->at[l->n];
 
-    if (asprintf(&q->key, CRC "%s%s", prefix, name) < 0)
+    if (asprintf(&q->name, "%s%s", prefix, name) < 0)
         return false;
-    q->tensor = (nn_save_tensor){ q->key + strlen(CRC), dtype, ndim, shape, x };
+    q->tensor = (nn_save_tensor){ q->name, dtype, ndim, shape, x };
     q->to = x;
-    q->bytes = nn_dtype_size(dtype);
-    for (int d = 0; d < ndim; d++)
-        q->bytes *= (size_t)shape[d];
+    q->bytes = nn_save_bytes(&q->tensor);
     l->n++;
     return true;
 }
@@ -223,12 +195,12 @@ static void set_aside(const char *path)
 
 static base_status save_pieces(const nn_checkpoint *c, pieces *l, const char *path, int64_t step, base_error *e)
 {
-    nn_meta *meta = malloc(((size_t)l->n + (size_t)c->n_meta + 4) * sizeof *meta);
-    unsigned long crc = 0;
+    nn_meta meta[3 + sizeof c->meta / sizeof *c->meta];
+    nn_save_tensor *tensors = malloc(((size_t)l->n + 1) * sizeof *tensors);
     char step_text[24];
     int n = 0;
 
-    if (!meta)
+    if (!tensors)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
     snprintf(step_text, sizeof step_text, "%" PRId64, step);
     meta[n++] = (nn_meta){ "format", "pt" };
@@ -236,25 +208,10 @@ static base_status save_pieces(const nn_checkpoint *c, pieces *l, const char *pa
     meta[n++] = (nn_meta){ STEP, step_text };
     for (int i = 0; i < c->n_meta; i++)
         meta[n++] = c->meta[i];
-    base_parallel_for_dynamic(l->n, 1, i, end)
-        for (; i < end; i++)
-            l->at[i].crc = crc_of_bytes(l->at[i].to, l->at[i].bytes);
     for (int i = 0; i < l->n; i++)
-        meta[n++] = (nn_meta){ l->at[i].key, l->at[i].crc.s };
-    qsort(meta, (size_t)n, sizeof *meta, nn_meta_compare);     /* the order in which they are read */
-    for (int i = 0; i < n; i++)
-        crc = crc_of_meta(crc, &meta[i]);
-    crc_text whole = crc_print(crc);
-    meta[n++] = (nn_meta){ META_CRC, whole.s };
-
-    nn_save_tensor *tensors = malloc(((size_t)l->n + 1) * sizeof *tensors);
-    base_status status = tensors ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
-    for (int i = 0; !status && i < l->n; i++)
         tensors[i] = l->at[i].tensor;
-    if (!status)
-        status = nn_safetensors_save(path, tensors, l->n, meta, n, e);
+    base_status status = nn_safetensors_save_summed(path, tensors, l->n, meta, n, e);
     free(tensors);
-    free(meta);
     return status;
 }
 
@@ -276,49 +233,13 @@ base_status nn_checkpoint_save(const nn_checkpoint *c, const char *dir, int64_t 
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
-static base_status check_meta(const nn_safetensors *s, int64_t step, base_error *e)
+static base_status check_step(const nn_safetensors *s, int64_t step, base_error *e)
 {
-    const char *stored = nn_safetensors_meta(s, META_CRC), *said = nn_safetensors_meta(s, STEP);
-    unsigned long crc = 0;
+    const char *said = nn_safetensors_meta(s, STEP);
     char expected[24];
 
-    for (int i = 0; i < nn_safetensors_meta_count(s); i++)
-        crc = crc_of_meta(crc, nn_safetensors_meta_at(s, i));
-    if (!stored || strcmp(stored, crc_print(crc).s))
-        return base_fail(e, BASE_FORMAT, "metadata: checksum %s, found %.40s", crc_print(crc).s, stored ? stored : "none");
     snprintf(expected, sizeof expected, "%" PRId64, step);
-    if (!said || strcmp(said, expected))
-        return base_fail(e, BASE_FORMAT, "is of step %.40s", said ? said : "unknown");
-    return BASE_OK;
-}
-
-/* Every tensor has a checksum and the bytes it was made of. */
-static base_status check_tensors(const nn_safetensors *s, base_error *e)
-{
-    int n = nn_safetensors_count(s), checked = 0;
-    crc_text *crc = malloc(((size_t)n + 1) * sizeof *crc);
-    base_status status = BASE_OK;
-
-    if (!crc)
-        return base_fail(e, BASE_NO_MEMORY, "out of memory");
-    base_parallel_for_dynamic(n, 1, i, end)
-        for (; i < end; i++)
-            crc[i] = crc_of_bytes(nn_safetensors_at(s, (int)i)->data, nn_safetensors_at(s, (int)i)->bytes);
-    for (int i = 0; !status && i < nn_safetensors_meta_count(s); i++) {
-        const nn_meta *m = nn_safetensors_meta_at(s, i);
-        if (strncmp(m->key, CRC, strlen(CRC)))
-            continue;
-        const nn_file_tensor *t = nn_safetensors_find(s, m->key + strlen(CRC));
-        const char *found = t ? crc[t - nn_safetensors_at(s, 0)].s : "none";
-        if (strcmp(found, m->value))
-            status = base_fail(e, BASE_FORMAT, "tensor \"" NN_NAME "\": checksum %.40s, found %s", m->key + strlen(CRC),
-                m->value, found);
-        checked++;
-    }
-    if (!status && checked != n)
-        status = base_fail(e, BASE_FORMAT, "%d tensors, but %d checksums", n, checked);
-    free(crc);
-    return status;
+    return said && !strcmp(said, expected) ? BASE_OK : base_fail(e, BASE_FORMAT, "is of step %.40s", said ? said : "unknown");
 }
 
 static base_status check_piece(const nn_safetensors *s, const piece *q, base_error *e)
@@ -383,9 +304,9 @@ static base_status load_one(nn_checkpoint *c, const pieces *l, const char *path,
     *whole = false;
     if (!s)
         return e->status;
-    status = check_meta(s, step, e);
+    status = nn_sums_check(s, e);
     if (!status)
-        status = check_tensors(s, e);
+        status = check_step(s, step, e);
     *whole = !status;
     if (!status)
         status = check_model(c, l, s, e);

@@ -26,7 +26,7 @@ base_status nn_params_save(const nn_params *p, const char *path, const nn_meta *
         const nn_param *q = nn_params_at(p, i);
         tensors[i] = (nn_save_tensor){ q->name, NN_F32, q->ndim, q->shape, q->x };
     }
-    base_status status = nn_safetensors_save(path, tensors, n, meta, n_meta, e);
+    base_status status = nn_safetensors_save_summed(path, tensors, n, meta, n_meta, e);
     free(tensors);
     return status;
 }
@@ -356,7 +356,7 @@ base_status nn_params_load(nn_params *p, const char *path, nn_load *l, base_erro
 
     if (a && !from)
         base_fail(&why, BASE_NO_MEMORY, "%s: out of memory", path);
-    else if (a && !match(p, a, from, l ? l : &own, &why) && borrows(p, from) && !(kept = nn_params_keep(p, a, release)))
+    else if (a && (nn_no_verify || !nn_archive_verify(a, &why)) && !match(p, a, from, l ? l : &own, &why) && borrows(p, from) && !(kept = nn_params_keep(p, a, release)))
         base_fail(&why, BASE_NO_MEMORY, "%s: out of memory", path);
     if (a && from && (why.status || take_values(p, from, &why)))
         base_fail_in(&why, "%s", nn_archive_files(a) == 1 ? nn_archive_file(a, 0) : path);

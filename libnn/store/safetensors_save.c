@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "libnn/store/header.h"
 
-static size_t bytes_of(const nn_save_tensor *t)
+size_t nn_save_bytes(const nn_save_tensor *t)
 {
     size_t bytes = nn_dtype_size(t->dtype);
 
@@ -102,7 +102,7 @@ static void put_meta(text *t, const nn_meta *meta, int n)
 
 static base_status put_tensor(text *t, const nn_save_tensor *x, size_t *end, base_error *e)
 {
-    size_t begin = *end, bytes = bytes_of(x);
+    size_t begin = *end, bytes = nn_save_bytes(x);
 
     if (nn_dtype_rank(x->dtype) < 0 || x->ndim < 0 || x->ndim > NN_FILE_MAX_DIMS || bytes > INT64_MAX - begin)
         return base_fail(e, BASE_VALUE, "tensor \"" NN_NAME "\": no such dtype or shape", x->name);
@@ -172,8 +172,8 @@ static void write_all(FILE *f, const text *header, const nn_save_tensor **order,
         putc((int)(header->n >> 8 * i & 0xff), f);
     fwrite(header->s, 1, header->n, f);
     for (int i = 0; i < n; i++)
-        if (bytes_of(order[i]))
-            fwrite(order[i]->data, 1, bytes_of(order[i]), f);
+        if (nn_save_bytes(order[i]))
+            fwrite(order[i]->data, 1, nn_save_bytes(order[i]), f);
 }
 
 base_status nn_safetensors_save(const char *path, const nn_save_tensor *tensors, int n, const nn_meta *meta, int n_meta,

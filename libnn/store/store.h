@@ -24,6 +24,14 @@ void nn_to_floats(nn_dtype d, const void *data, int64_t first, int64_t n, float 
 void nn_part_to_floats(const nn_file_tensor *f, int64_t first, int64_t n, float *out);
 bool nn_is_float(const nn_file_tensor *f);              /* a type of which weights are made */
 
+/* Bytes of its elements; SIZE_MAX: no such shape. */
+size_t nn_save_bytes(const nn_save_tensor *t);
+
+/* sums.c. Does it have checksums? Then every one must be right: of tensors and metadata; of files in the folder of path. */
+bool        nn_sums_there(const nn_safetensors *s);
+base_status nn_sums_check(const nn_safetensors *s, base_error *e);
+base_status nn_sums_check_beside(const nn_safetensors *s, const char *path, base_error *e);
+
 int nn_meta_compare(const void *a, const void *b);      /* two nn_meta by key, for qsort and bsearch */
 
 /* "[768, 48, 128]" for messages. */

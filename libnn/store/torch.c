@@ -556,6 +556,8 @@ void nn_torch_close(nn_torch *t)
     free(t);
 }
 
+base_status nn_torch_verify(const nn_torch *t, base_error *e) { return nn_zip_check_all(&t->zip, e); }
+
 int nn_torch_count(const nn_torch *t) { return t->n; }
 const nn_file_tensor *nn_torch_at(const nn_torch *t, int i) { return &t->tensor[i]; }
 

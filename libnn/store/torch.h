@@ -15,6 +15,8 @@ bool nn_torch_begins(const unsigned char *data, size_t size);      /* does a fil
  * NN_DTYPE_OTHER, without data. */
 nn_torch *nn_torch_open(const char *path, base_error *e);
 void      nn_torch_close(nn_torch *t);
+/* Compares the checksums of a zip file's members; the legacy form has none. */
+base_status nn_torch_verify(const nn_torch *t, base_error *e);
 int       nn_torch_count(const nn_torch *t);
 const nn_file_tensor *nn_torch_at(const nn_torch *t, int i);       /* by name */
 bool                  nn_torch_is_zip(const nn_torch *t);

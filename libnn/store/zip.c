@@ -9,6 +9,7 @@
 #include <zlib.h>
 
 #include "base/checked.h"
+#include "base/parallel.h"
 #include "libnn/store/bytes.h"
 #include "libnn/store/store.h"
 
@@ -296,12 +297,30 @@ const nn_zip_member *nn_zip_find(const nn_zip *z, const char *name)
     return z->n ? bsearch(&wanted, z->member, (size_t)z->n, sizeof wanted, by_name) : NULL;
 }
 
+static uint32_t crc_of(const nn_zip_member *m) { return m->crc ? (uint32_t)crc32_z(0, m->data, m->size) : 0; }
+
 base_status nn_zip_check(const nn_zip_member *m, base_error *e)
 {
-    uint32_t crc = m->crc ? (uint32_t)crc32_z(0, m->data, m->size) : 0;
+    uint32_t crc = crc_of(m);
 
     if (crc == m->crc)
         return BASE_OK;
     return base_fail(e, BASE_FORMAT, "member \"" NN_NAME "\": its checksum is %08x, the archive says %08x", m->name,
         crc, m->crc);
+}
+
+base_status nn_zip_check_all(const nn_zip *z, base_error *e)
+{
+    bool *bad = calloc((size_t)z->n + 1, sizeof *bad);
+    base_status status = bad ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "no memory for %d members", z->n);
+
+    if (bad)
+        base_parallel_for_dynamic(z->n, 1, i, end)
+            for (; i < end; i++)
+                bad[i] = crc_of(&z->member[i]) != z->member[i].crc;
+    for (int i = 0; !status && i < z->n; i++)
+        if (bad[i])
+            status = nn_zip_check(&z->member[i], e);
+    free(bad);
+    return status;
 }

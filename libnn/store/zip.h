@@ -31,5 +31,6 @@ void        nn_zip_close(nn_zip *z);
 const nn_zip_member *nn_zip_find(const nn_zip *z, const char *name);    /* NULL: absent */
 /* Compares its bytes with its checksum, if it has one. */
 base_status nn_zip_check(const nn_zip_member *m, base_error *e);
+base_status nn_zip_check_all(const nn_zip *z, base_error *e);      /* every member's, over all threads */
 
 #endif

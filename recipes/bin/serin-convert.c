@@ -30,6 +30,7 @@ int main(int argc, char **argv)
     base_option_choice(po, "dtype", &dtype, "keep|f32|f16|bf16", "type of the weights, correctly rounded");
     base_option_bool(po, "drop-adapters", &o.drop_adapters, "of --to=hf: leave out adapters and LoRA");
     base_option_bool(po, "drop-heads", &o.drop_heads, "of --to=hf: leave out emotion, gender, style and the words they read");
+    ser_option_no_verify(po);
     base_options_parse(po, argc, argv, 2, 2);
     o.to_serin = strcmp(to, "serin") == 0;
     set_dtype(&o, dtype);

@@ -27,6 +27,7 @@ int main(int argc, char **argv)
     base_option_float(po, "batch-seconds", &o.batch_seconds, 0.1, 100000, "seconds of speech in one batch, at most");
     base_option_float(po, "max-dur", &o.read.max_seconds, 0.1, 86400, "seconds; a longer utterance is refused");
     ser_sound_options(po, &o.read);
+    ser_option_no_verify(po);
     base_options_parse(po, argc, argv, 3, 3);
     o.whole_gates = gates[0] == 'a';
     status = ser_decode(base_options_argument(po, 0), base_options_argument(po, 1), base_options_argument(po, 2), &o, &done, &e)

@@ -157,6 +157,7 @@ int main(int argc, char **argv)
     s.mel.bins = 0;
     register_options(po, &s);
     base_option_failures(po);
+    ser_option_no_verify(po);
     base_options_parse(po, argc, argv, 2, 2);
     if (prepare(&s, &e) == BASE_OK &&
         (r = au_reader_open(base_options_argument(po, 0), *s.segments ? s.segments : NULL, &s.read, &e)) &&

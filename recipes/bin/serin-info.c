@@ -34,6 +34,7 @@ int main(int argc, char **argv)
     json_t *j = NULL;
 
     base_option_bool(po, "json", &as_json, "one JSON object in a line");
+    ser_option_no_verify(po);
     base_options_parse(po, argc, argv, 1, 1);
     if ((c = ser_checkpoint_open(base_options_argument(po, 0), &e)))
         j = ser_checkpoint_describe(c, &e);

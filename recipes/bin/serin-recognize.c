@@ -104,6 +104,7 @@ int main(int argc, char **argv)
     base_option_float(po, "max-dur", &read.max_seconds, 0.1, 86400, "seconds; a longer sound is refused");
     ser_sound_options(po, &read);
     base_option_failures(po);
+    ser_option_no_verify(po);
     base_options_parse(po, argc, argv, 1, -1);
     files = base_options_count(po) - 1;
     o.what = *scp ? "utterance" : "file";

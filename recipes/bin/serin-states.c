@@ -110,6 +110,7 @@ int main(int argc, char **argv)
     base_option_float(po, "max-dur", &o.read.max_seconds, 0.01, 1e6, "longer sounds are refused, seconds");
     ser_sound_options(po, &o.read);
     base_option_failures(po);
+    ser_option_no_verify(po);
     base_options_parse(po, argc, argv, 3, 3);
     o.model = base_options_argument(po, 0);
     o.input = base_options_argument(po, 1);

@@ -1,7 +1,6 @@
 /* serin-train-aec: the corrector of recognised words. */
-#include <signal.h>
-
 #include "base/log.h"
+#include "base/temporary.h"
 #include "recipes/aec.h"
 
 static const char usage[] =
@@ -15,8 +14,6 @@ static const char usage[] =
 
 static volatile int stop;       /* the signal that arrived */
 
-static void on_signal(int signal) { stop = signal; }
-
 int main(int argc, char **argv)
 {
     ser_aec_options o = SER_AEC_DEFAULTS;
@@ -28,8 +25,7 @@ int main(int argc, char **argv)
     base_option_float(po, "noise", &o.noise, 0, 0.9, "share of a hypothesis' characters dropped, doubled or replaced, anew in each epoch");
     base_option_float(po, "dev-share", &o.dev_share, 0, 0.9, "share of the utterances kept to count errors on; 0: none, the last epoch stays");
     ser_config_parse(&o.config, ser_aec_keys, po, argc, argv, 3, 3);
-    sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, NULL);
-    sigaction(SIGTERM, &(struct sigaction){ .sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND }, NULL);
+    base_temporary_on_signals(&stop);
     if (ser_aec_train(&o, base_options_argument(po, 0), base_options_argument(po, 1), base_options_argument(po, 2), &stop, &e))
         status = base_give_up(&e);
     base_options_free(po);

@@ -49,5 +49,19 @@ tap_refuses "hears half" "besides: a model that reads the reference text beside 
 tap_ok "one that reads what it heard" serin-train "${small[@]}" --input=both --train-text=ref train heard
 tap_ok "hears" serin-recognize heard "${wav[0]}"
 tap_refuses "a model that is not there" "absent/config.json" serin-recognize absent "${wav[0]}"
+
+# One bit of each file of the model flipped, in its middle.
+flip() { perl -0777 -pi -e 'my $i = int(length($_) / 2); substr($_, $i, 1) ^= "\1"' "$1"; }
+for file in config.json labels.json vocab.json preprocessor_config.json model.safetensors; do
+  rm -rf damaged && mkdir damaged && cp exp/*.json exp/model.safetensors damaged && flip "damaged/$file"
+  tap_refuses "a flipped bit in $file" damaged/ serin-recognize damaged "${wav[0]}"
+done
+tap_has "a tensor by name" .err "damaged/model.safetensors: tensor \""
+tap_ok "but taken with --no-verify" serin-recognize --no-verify damaged "${wav[0]}"
+tap_refuses "serin-decode" "checksum" serin-decode damaged test damaged-out
+tap_refuses "serin-info" "checksum" serin-info damaged
+tap_refuses "serin-states" "checksum" serin-states damaged scp:test/wav.scp ark:damaged.ark
+tap_refuses "serin-train" "checksum" serin-train --config="$top/tests/recipes/tones.conf" --init-model=damaged train from-damaged
+tap_is "serin-states leaves nothing" "$(ls damaged.ark* 2> /dev/null)" ""
 tap_refuses "a full disk" "No space left" bash -c "serin-recognize exp ${wav[0]} > /dev/full"
 tap_done

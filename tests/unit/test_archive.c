@@ -413,6 +413,84 @@ START_TEST(frozen_weights_stay_in_the_file)
 }
 END_TEST
 
+/* The checksum of every member of a zip file is compared, wherever in it a bit was flipped; the legacy form has none. */
+START_TEST(damaged_members_are_noticed)
+{
+    base_error e = BASE_ERROR_INIT;
+    nn_archive *a = nn_archive_open(made("zip.bin"), &e);
+    char *bytes;
+    size_t size, noticed = 0, whole = 0;
+
+    ck_assert_int_eq(base_read_file(made("zip.bin"), 1 << 20, &bytes, &size, &e), BASE_OK);
+    ck_assert_int_eq(nn_archive_verify(a, &e), BASE_OK);
+    for (int i = 0; i < nn_archive_count(a); i++) {
+        /* Where the tensor's bytes are in the file. */
+        const nn_file_tensor *f = nn_archive_at(a, i);
+        char *at = f->bytes ? memmem(bytes, size, f->data, f->bytes) : NULL;
+        if (!at || f->bytes < 16 || f->stride || memmem(at + 1, size - (size_t)(at + 1 - bytes), f->data, f->bytes))
+            continue;
+        for (size_t k = 0; k < f->bytes; k += 1 + f->bytes / 7) {
+            base_error why = BASE_ERROR_INIT;
+            at[k] = (char)(at[k] ^ 1 << k % 8);
+            nn_archive *b = nn_archive_open(files_write("damaged.bin", bytes, size), NULL);
+            at[k] = (char)(at[k] ^ 1 << k % 8);
+            ck_assert_ptr_nonnull(b);
+            ck_assert_msg(nn_archive_verify(b, &why) == BASE_FORMAT && strstr(why.text, "damaged.bin: member \"") &&
+                strstr(why.text, "its checksum is"), "%s: byte %zu: %s", f->name, k, why.text);
+            noticed++;
+            nn_archive_close(b);
+        }
+        whole++;
+    }
+    ck_assert_uint_gt(whole, 3);
+    ck_assert_uint_gt(noticed, 20);
+    free(bytes);
+    nn_archive_close(a);
+    a = nn_archive_open(made("legacy.bin"), NULL);
+    ck_assert_int_eq(nn_archive_verify(a, NULL), BASE_OK);
+    nn_archive_close(a);
+}
+END_TEST
+
+/* Checksums of tensors, of metadata and of files beside are all there or the file is refused. */
+START_TEST(checksums_are_whole)
+{
+    static const float x[4] = { 1, 2, 3, 4 };
+    static const int64_t shape[] = { 4 };
+    const nn_save_tensor t[] = { { "a", NN_F32, 1, shape, x }, { "b", NN_F32, 1, shape, x } };
+    const nn_meta with[] = { { NN_BESIDE "beside.txt", "" }, { "serin.xxh64.old", "of another file" } };
+    static const struct { nn_meta meta[3]; int n; const char *said; } bad[] = {
+        { { { "serin.xxh64.a", "0" } }, 1, "metadata: checksum" },
+        { { { "serin.checksum", "0000000000000000" } }, 1, "metadata: checksum" },
+        { { { "serin.crc32.a", "0" } }, 1, "metadata: checksum" },
+    };
+    base_error e = BASE_ERROR_INIT;
+
+    files_write("beside.txt", "", 0);
+    ck_assert_int_eq(nn_safetensors_save_summed(files_path("w"), t, 2, with, 2, &e), BASE_OK);
+    nn_archive *a = nn_archive_open(files_path("w"), &e);
+    ck_assert_str_eq(nn_archive_meta(a, "format"), "pt");
+    ck_assert_str_eq(nn_archive_meta(a, NN_BESIDE "beside.txt"), "ef46db3751d8e999");       /* XXH64 of nothing */
+    ck_assert_ptr_null(nn_archive_meta(a, "serin.xxh64.old"));
+    ck_assert_int_eq(nn_archive_verify(a, &e), BASE_OK);
+    files_write("beside.txt", "texu", 4);
+    ck_assert_int_eq(nn_archive_verify(a, &e), BASE_MISMATCH);
+    ck_assert_msg(strstr(e.text, "w: beside.txt, which lies beside it, has changed since: checksum ") != NULL, "%s", e.text);
+    unlink(files_path("beside.txt"));
+    ck_assert_int_eq(nn_archive_verify(a, NULL), BASE_MISSING);
+    nn_archive_close(a);
+    ck_assert_int_eq(nn_safetensors_save_summed(files_path("w2"), t, 2, with, 1, NULL), BASE_MISSING);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        e = (base_error)BASE_ERROR_INIT;
+        ck_assert_int_eq(nn_safetensors_save(files_path("w"), t, 2, bad[i].meta, bad[i].n, NULL), BASE_OK);
+        a = nn_archive_open(files_path("w"), NULL);
+        ck_assert_int_eq(nn_archive_verify(a, &e), BASE_FORMAT);
+        ck_assert_msg(strstr(e.text, bad[i].said) != NULL, "%s", e.text);
+        nn_archive_close(a);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("libnn/store/archive");
@@ -431,6 +509,8 @@ static Suite *suite(void)
     unit_add(s, biases_that_are_not_there);
     unit_add(s, no_numbers_are_refused);
     files_add(s, frozen_weights_stay_in_the_file);
+    files_add(s, damaged_members_are_noticed);
+    files_add(s, checksums_are_whole);
     return s;
 }
 

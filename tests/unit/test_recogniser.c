@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "tests/unit/files.h"
 #include "tests/unit/malloc_count.h"
 #include "tests/unit/recogniser.h"
@@ -334,6 +335,52 @@ START_TEST(folder)
 }
 END_TEST
 
+/* A bit flipped anywhere in any file of a model is noticed; --no-verify's switch takes all but what cannot be
+ * read. */
+START_TEST(flipped_bits_are_noticed)
+{
+    static const char *const names[] = { "config.json", "preprocessor_config.json", "labels.json", "vocab.json",
+        "model.safetensors" };
+    base_random r = base_random_at(11, 12, 13);
+    base_error e = BASE_ERROR_INIT;
+    ser_model *m = new_model(true, 0.1f, 5), *back;
+    uint64_t drawn = 0;
+    int taken = 0;
+
+    ck_assert_int_eq(ser_model_save(m, files_path(""), &e), BASE_OK);
+    ser_model_free(m);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = strdup(files_path(names[i]));
+        char *bytes;
+        size_t size;
+        ck_assert_int_eq(base_read_file(path, 1 << 20, &bytes, &size, &e), BASE_OK);
+        for (int k = 0; k < 100; k++) {
+            base_error why = BASE_ERROR_INIT;
+            size_t at = base_random_below(&r, drawn++, size), bit = base_random_below(&r, drawn++, 8);
+            bytes[at] = (char)(bytes[at] ^ 1 << bit);
+            files_write(names[i], bytes, size);
+            ck_assert_msg(!ser_model_load(files_path(""), &why), "%s: bit %zu of byte %zu passed unnoticed", names[i], bit, at);
+            ck_assert(why.status && *why.text);
+            nn_no_verify = true;
+            back = ser_model_load(files_path(""), &(base_error)BASE_ERROR_INIT);
+            nn_no_verify = false;
+            taken += back != NULL;
+            ser_model_free(back);
+            bytes[at] = (char)(bytes[at] ^ 1 << bit);
+        }
+        files_write(names[i], bytes, size);
+        free(bytes);
+        free((char *)(uintptr_t)path);
+    }
+    ck_assert_int_gt(taken, 50);
+    back = ser_model_load(files_path(""), &e);
+    ck_assert_msg(back != NULL, "%s", e.text);
+    ser_model_free(back);
+    unlink(files_path("preprocessor_config.json"));     /* which would be guessed at */
+    ck_assert_ptr_null(ser_model_load(files_path(""), &e));
+}
+END_TEST
+
 START_TEST(encoder_from_a_folder)
 {
     base_error e = BASE_ERROR_INIT;
@@ -395,6 +442,7 @@ static Suite *suite(void)
     unit_add(s, a_step_calls_malloc_nowhere);
     unit_add(s, augmentation);
     files_add(s, folder);
+    files_add(s, flipped_bits_are_noticed);
     files_add(s, encoder_from_a_folder);
     files_add(s, encoder_that_lacks_a_weight);
     return s;
