@@ -128,12 +128,16 @@ static base_status load_both(nn_params *p, const char *path, const nn_archive *a
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
     else if (!nn_params_load(p, base, &below, e) && !nn_params_load(p, path, &own, e)) {
         bool may = l->allow_missing;
+        void (*tell)(void *data, nn_fit fit, const char *name) = l->tell;
+        void *to = l->data;
 
         *l = own;
         l->missing = 0;
         for (int i = 0; i < lacking.n && !e->status; i++)
             if (!nn_archive_find(a, lacking.name[i])) {
                 l->missing++;
+                if (tell)
+                    tell(to, NN_FIT_MISSING, lacking.name[i]);
                 if (!may)
                     base_fail(e, BASE_MISSING, "%s: \"%s\" is neither here nor in %s", path, lacking.name[i], base);
             }
@@ -160,4 +164,29 @@ base_status ser_weights_load(nn_params *p, const char *path, nn_load *l, base_er
     nn_archive_close(a);
     free(base);
     return e->status;
+}
+
+/* What a model that is begun with need not have, for it was not there when it was trained: it is drawn. */
+static void note_lack(void *data, nn_fit fit, const char *name)
+{
+    static const char *const added[] = { "adapter.", ".lora.", ".masked_spec_embed" };
+
+    if (fit != NN_FIT_MISSING)
+        return;
+    for (size_t i = 0; i < sizeof added / sizeof *added; i++)
+        if (strstr(name, added[i]))
+            return;
+    *(bool *)data = true;
+}
+
+base_status ser_weights_begin(nn_params *p, const char *path, nn_load *l, base_error *e)
+{
+    bool must = !l->allow_missing, lacks = false;
+
+    l->allow_missing = true;
+    l->tell = note_lack;
+    l->data = &lacks;
+    if (ser_weights_load(p, path, l, e))
+        return e->status;
+    return must && lacks ? base_fail(e, BASE_MISSING, "%s: %s", path, l->text) : BASE_OK;
 }

@@ -24,7 +24,7 @@ typedef struct trainer {
     int            lock;
     ser_names      names;
     ser_aec_data   data;
-    nn_bert_config bert_config;
+    ser_model_config shape;         /* of BERT and the decoder */
     nn_params     *params;
     nn_bert       *bert;
     ser_corrector *corrector;
@@ -55,11 +55,11 @@ static base_status fill(trainer *t, const int64_t *which, int n, double noise, b
 
         if (!text)
             return base_fail(e, BASE_NO_MEMORY, "out of memory for a text");
-        if (ser_reading_add(&t->heard, t->names.pieces, t->bert_config.max_positions, text, e))
+        if (ser_reading_add(&t->heard, t->names.pieces, t->shape.bert.max_positions, text, e))
             return base_fail_in(e, "\"%s\"", p->key);
         target[i] = &p->target;
     }
-    return ser_lesson_fill(&t->lesson, target, n, t->bert_config.max_positions, e);
+    return ser_lesson_fill(&t->lesson, target, n, t->shape.bert.max_positions, e);
 }
 
 static nn_tensor *forward(trainer *t, nn_mode mode, double smoothing)
@@ -157,7 +157,7 @@ static base_status judge(trainer *t, measure *m, base_error *e)
 
 static base_status save_model(const trainer *t, const char *dir, base_error *e)
 {
-    return ser_bert_save(t->params, &t->bert_config, t->o->config.aec_layers, t->names.pieces, dir, e);
+    return ser_bert_save(t->params, &t->shape, t->names.pieces, dir, e);
 }
 
 /* What a checkpoint must agree on, and what it holds beside the weights. */
@@ -266,21 +266,20 @@ static base_status run(trainer *t, const char *dir, base_error *e)
 static base_status open_model(trainer *t, base_error *e)
 {
     ser_config c = t->o->config;
-    ser_model_config m = { 0 };
     nn_adam_options adam = NN_ADAM_DEFAULTS;
     nn_load l = { .only = "bert." };
 
     c.input = "text";
-    if (ser_open_pieces(&c, &t->names, e) || ser_configure_language(&c, &m, e))
+    if (ser_open_pieces(&c, &t->names, e) || ser_configure_language(&c, &t->shape, e))
         return e->status;
-    t->bert_config = m.bert;
-    t->bert_config.vocab_size = tx_wordpiece_size(t->names.pieces);
+    t->shape.aec = SER_AEC_JOINT;
+    t->shape.bert.vocab_size = tx_wordpiece_size(t->names.pieces);
     if (!(t->params = nn_params_new()))
         return base_fail(e, BASE_NO_MEMORY, "model: out of memory");
     nn_params_push(t->params, "bert", 0);
-    t->bert = nn_bert_new(t->params, &t->bert_config, false);
+    t->bert = nn_bert_new(t->params, &t->shape.bert, false);
     nn_params_pop(t->params);
-    t->corrector = t->bert ? ser_corrector_new(t->params, &t->bert_config, c.aec_layers, t->bert) : NULL;
+    t->corrector = t->bert ? ser_corrector_new(t->params, &t->shape.bert, c.aec_layers, t->bert) : NULL;
     if (!t->corrector || nn_params_build(t->params, e))
         return e->status ? e->status : base_fail(e, BASE_NO_MEMORY, "model: out of memory");
     nn_params_init(t->params, (uint64_t)c.seed);

@@ -13,18 +13,18 @@ typedef enum scope { RESULT, RUN } scope;
 typedef struct key {
     kind        kind;
     const char *name;       /* the member's: '_' for '-' */
-    size_t      offset;     /* of its value in ser_config */
+    size_t      offset, given;      /* of its value in ser_config, and of whether it was given */
     double      least, most;
     const char *words, *help;
     scope       scope;
 } key;
 
 static const key keys[] = {
-#define SER_KEY_INT(k, value, least, most, scope, help) { INT, #k, offsetof(ser_config, k), least, most, NULL, help, scope },
-#define SER_KEY_FLOAT(k, value, least, most, scope, help) { FLOAT, #k, offsetof(ser_config, k), least, most, NULL, help, scope },
-#define SER_KEY_BOOL(k, value, scope, help) { BOOL, #k, offsetof(ser_config, k), 0, 1, NULL, help, scope },
-#define SER_KEY_TEXT(k, value, scope, help) { TEXT, #k, offsetof(ser_config, k), 0, 0, NULL, help, scope },
-#define SER_KEY_CHOICE(k, value, words, scope, help) { CHOICE, #k, offsetof(ser_config, k), 0, 0, words, help, scope },
+#define SER_KEY_INT(k, value, least, most, scope, help) { INT, #k, offsetof(ser_config, k), offsetof(ser_config, given.k), least, most, NULL, help, scope },
+#define SER_KEY_FLOAT(k, value, least, most, scope, help) { FLOAT, #k, offsetof(ser_config, k), offsetof(ser_config, given.k), least, most, NULL, help, scope },
+#define SER_KEY_BOOL(k, value, scope, help) { BOOL, #k, offsetof(ser_config, k), offsetof(ser_config, given.k), 0, 1, NULL, help, scope },
+#define SER_KEY_TEXT(k, value, scope, help) { TEXT, #k, offsetof(ser_config, k), offsetof(ser_config, given.k), 0, 0, NULL, help, scope },
+#define SER_KEY_CHOICE(k, value, words, scope, help) { CHOICE, #k, offsetof(ser_config, k), offsetof(ser_config, given.k), 0, 0, words, help, scope },
 #include "recipes/config.def"
 };
 enum { N_KEYS = sizeof keys / sizeof *keys, NAME = 40 };
@@ -96,13 +96,14 @@ static void add_old(old_keys *old, const char *const *names, base_options *o)
 static void take_old(ser_config *c, const old_keys *old, base_options *o)
 {
     if (base_options_given(o, "encoder-rate")) {
-        if (!base_options_given(o, "encoder-learning-rate"))
+        if (!c->given.encoder_learning_rate)
             c->encoder_learning_rate = old->encoder_rate * c->learning_rate;
         base_warn("encoder-rate=%g, a factor, is an old name: write encoder-learning-rate=%g", old->encoder_rate, c->encoder_learning_rate);
     }
     if (base_options_given(o, "fusion-plain")) {
-        if (!base_options_given(o, "fusion-residual"))
+        if (!c->given.fusion_residual)
             c->fusion_residual = !old->fusion_plain;
+        c->given.fusion_residual = true;
         base_warn("fusion-plain is an old name: write fusion-residual=%s", c->fusion_residual ? "true" : "false");
     }
 }
@@ -115,6 +116,8 @@ void ser_config_parse(ser_config *c, const char *const *names, base_options *o, 
     add_old(&old, names, o);
     ser_option_no_verify(o);
     base_options_parse(o, argc, argv, least, most);
+    for (const key *k = keys; k < keys + N_KEYS; k++)
+        *(bool *)((char *)c + k->given) = base_options_given(o, option_name(k));
     take_old(c, &old, o);
 }
 

@@ -211,7 +211,7 @@ base_status ser_decode(const char *exp_dir, const char *data_dir, const char *ou
 {
     outputs o = { .beam = opt->beam, .whole_gates = opt->whole_gates };
     ser_model *m = ser_model_load(exp_dir, e);
-    ser_data *d = m ? ser_data_open(data_dir, m->config.input == SER_TEXT ? NULL : &opt->read, "none", e) : NULL;
+    ser_data *d = m ? ser_data_open(data_dir, m->config.input == SER_TEXT ? NULL : &opt->read, m->config.text_norm, e) : NULL;
 
     *done = 0;
     if (d) {

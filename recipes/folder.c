@@ -132,6 +132,10 @@ static json_t *config_json(const ser_model_config *c)
         json_decref(j);
         return NULL;
     }
+    if (j && *c->text_norm && strcmp(c->text_norm, "none") != 0 && json_object_set_new(j, "serin_text_norm", json_string(c->text_norm))) {
+        json_decref(j);
+        return NULL;
+    }
     if (j && h->mel_bins &&
         (json_object_set_new(j, "serin_front_end", json_string("logmel")) ||
             json_object_set_new(j, "mel_bins", json_integer(h->mel_bins)) ||
@@ -253,7 +257,7 @@ base_status ser_model_save_with(const ser_model *m, const char *dir, base_status
     folder f;
 
     if (!m->encoder)
-        return ser_bert_save(m->params, &m->config.bert, 0, m->names.pieces, dir, e);
+        return ser_bert_save(m->params, &m->config, m->names.pieces, dir, e);
     if (folder_name(&f, dir, e))
         return e->status;
     labels = ser_names_text(&m->names);
@@ -331,20 +335,21 @@ base_status ser_folder_reads_text(const char *dir, bool *text, base_error *e)
     return e->status;
 }
 
-base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e)
+base_status ser_read_text_norm(const char *config, char out[SER_NORM_TEXT], base_error *e)
 {
-    folder f;
+    tx_normalise_options o = TX_NORMALISE_NONE;
+    json_t *j = ser_config_json(config, e);
+    const char *text = "none";
 
-    if (folder_name(&f, dir, e))
+    if (!j)
         return e->status;
-    *out = (ser_model_config){ 0 };
-    if (!nn_hubert_config_read(&out->encoder, f.config, e) && !read_preprocessor(f.preprocessor, f.config, &out->front, e)) {
-        out->front.conv = out->encoder.mel_bins == 0;
-        out->front.bins = out->encoder.mel_bins;
-        out->front.stack = out->encoder.mel_stack;
-        ser_language_read(dir, out, e);
-    }
-    folder_free(&f);
+    if (json_unpack(j, "{s?s}", "serin_text_norm", &text) || strlen(text) >= SER_NORM_TEXT)
+        base_fail(e, BASE_FORMAT, "%s: serin_text_norm is no text of up to %d bytes", config, SER_NORM_TEXT - 1);
+    else if (tx_normalise_parse(&o, text, e))
+        base_fail_in(e, "%s: serin_text_norm", config);
+    else
+        snprintf(out, SER_NORM_TEXT, "%s", text);
+    json_decref(j);
     return e->status;
 }
 
@@ -366,6 +371,31 @@ static base_status read_ours(const char *path, ser_model_config *out, bool *ours
         base_fail(e, BASE_UNSUPPORTED, "%s: version %d, this program reads version %d", path, version, FOLDER_VERSION);
     json_decref(j);
     return e->status;
+}
+
+static base_status read_config(const char *dir, ser_model_config *out, bool *ours, base_error *e)
+{
+    folder f;
+
+    if (folder_name(&f, dir, e))
+        return e->status;
+    *out = (ser_model_config){ 0 };
+    if (!nn_hubert_config_read(&out->encoder, f.config, e) && !read_preprocessor(f.preprocessor, f.config, &out->front, e) &&
+        !ser_read_text_norm(f.config, out->text_norm, e) && !read_ours(f.config, out, ours, e)) {
+        out->front.conv = out->encoder.mel_bins == 0;
+        out->front.bins = out->encoder.mel_bins;
+        out->front.stack = out->encoder.mel_stack;
+        ser_language_read(dir, out, e);
+    }
+    folder_free(&f);
+    return e->status;
+}
+
+base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e)
+{
+    bool ours;
+
+    return read_config(dir, out, &ours, e);
 }
 
 static base_status check_meta(const nn_archive *a, const char *path, const char *key, const char *expected, const char *what,
@@ -416,8 +446,7 @@ ser_model *ser_model_describe(const char *dir, base_error *e)
 
     if (folder_name(&f, dir, e))
         return NULL;
-    if (ser_folder_read_config(dir, &c, e) || read_ours(f.config, &c, &ours, e) ||
-        (ours && ser_names_read(&names, f.labels, e)))
+    if (read_config(dir, &c, &ours, e) || (ours && ser_names_read(&names, f.labels, e)))
         goto done;
     if (base_exists(f.vocab) && !(names.vocab = tx_vocab_read(f.vocab, NULL, e))) {
         ser_names_free(&names);
@@ -448,10 +477,9 @@ ser_model *ser_model_load(const char *dir, base_error *e)
 
 base_status ser_model_begin_with(ser_model *m, const char *dir, bool all, bool allow_missing, base_error *e)
 {
-    const nn_encoder_config *c = &m->config.encoder.encoder;
-    nn_load l = { .only = all ? NULL : "hubert.", .allow_missing = allow_missing || all || c->adapter || c->lora };
+    nn_load l = { .only = all ? NULL : "hubert.", .allow_missing = allow_missing || all };
 
-    if (ser_weights_load(m->params, dir, &l, e))
+    if (ser_weights_begin(m->params, dir, &l, e))
         return e->status;
     if (l.missing || l.zeroed)
         base_warn("%s: %s", dir, l.text);

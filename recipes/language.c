@@ -55,7 +55,7 @@ static base_status configure_corrector(const ser_config *c, const char *path, se
             path, c->init_aec);
 }
 
-static base_status configure_bert(const ser_config *c, ser_model_config *out, base_error *e)
+static base_status configure_bert(ser_config *c, ser_model_config *out, base_error *e)
 {
     nn_bert_config *b = &out->bert;
     const char *dir = first_bert(c);
@@ -66,10 +66,10 @@ static base_status configure_bert(const ser_config *c, ser_model_config *out, ba
 
         if (!path)
             base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-        else if (!nn_bert_config_read(b, path, e) && *c->init_aec)
+        else if (!nn_bert_config_read(b, path, e) && !ser_read_text_norm(path, out->text_norm, e) && *c->init_aec)
             configure_corrector(c, path, out, e);
         free(path);
-        return e->status;
+        return e->status ? e->status : ser_settle_bert(c, out, e);
     }
     *b = (nn_bert_config){ .encoder = { .width = c->bert_width, .layers = c->bert_layers, .heads = c->bert_heads, .inner = c->bert_inner,
         .eps = 1e-12f, .init = (float)c->init }, .max_positions = 512, .type_vocab_size = 2, .tied = true };
@@ -78,19 +78,31 @@ static base_status configure_bert(const ser_config *c, ser_model_config *out, ba
         ? base_fail(e, BASE_VALUE, "bert-width=%d is not a multiple of bert-heads=%d", c->bert_width, c->bert_heads) : BASE_OK;
 }
 
-base_status ser_configure_language(const ser_config *c, ser_model_config *out, base_error *e)
+/* The texts' form goes with the words BERT has learnt, unless another is asked for. */
+static base_status configure_texts(ser_config *c, ser_model_config *out, base_error *e)
+{
+    if (!c->given.text_norm && strcmp(out->text_norm, "none") != 0)
+        c->text_norm = out->text_norm;
+    else if (snprintf(out->text_norm, sizeof out->text_norm, "%s", c->text_norm) >= (int)sizeof out->text_norm)
+        return base_fail(e, BASE_LIMIT, "text-norm=%s: over %d bytes", c->text_norm, SER_NORM_TEXT - 1);
+    return BASE_OK;
+}
+
+base_status ser_configure_language(ser_config *c, ser_model_config *out, base_error *e)
 {
     nn_fusion_config *f = &out->fusion;
 
+    out->aec = SER_AEC_NONE;        /* what the folder of init-model has besides its encoder is not taken */
+    snprintf(out->text_norm, sizeof out->text_norm, "none");
     out->input = ser_is(c->input, "speech") ? SER_SPEECH : ser_is(c->input, "text") ? SER_TEXT : SER_BOTH;
     ser_words_of(c->test_text, &out->words);
     if (out->input == SER_SPEECH)
-        return BASE_OK;
+        return configure_texts(c, out, e);
     if (out->input == SER_TEXT)
         out->words = SER_REF;
     out->aec = ser_is(c->aec, "frozen") ? SER_AEC_FROZEN : ser_is(c->aec, "joint") ? SER_AEC_JOINT : SER_AEC_NONE;
     out->aec_learns = c->lambda_aec > 0;
-    if (configure_bert(c, out, e))
+    if (configure_bert(c, out, e) || configure_texts(c, out, e))
         return e->status;
     *f = (nn_fusion_config){ .acoustic = out->encoder.encoder.width, .linguistic = out->bert.encoder.width,
         .width = c->fusion_dim ? c->fusion_dim : out->bert.encoder.width, .heads = c->fusion_heads, .residual = c->fusion_residual,
@@ -128,9 +140,9 @@ base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e
 base_status ser_begin_with_corrector(ser_model *m, const ser_config *c, base_error *e)
 {
     static const char own[] = "aec.encoder.", shared[] = "bert.";
-    nn_load bert = { .only = shared, .allow_missing = c->adapter_dim || c->lora_rank }, decoder = { .only = "aec.decoder." };
+    nn_load bert = { .only = shared }, decoder = { .only = "aec.decoder." };
 
-    if (nn_params_load(m->params, c->init_aec, &bert, e) || nn_params_load(m->params, c->init_aec, &decoder, e))
+    if (ser_weights_begin(m->params, c->init_aec, &bert, e) || nn_params_load(m->params, c->init_aec, &decoder, e))
         return e->status;
     base_log("%s: %s; %s", c->init_aec, bert.text, decoder.text);
     for (int i = 0; i < nn_params_count(m->params); i++) {
@@ -148,18 +160,20 @@ base_status ser_begin_with_corrector(ser_model *m, const ser_config *c, base_err
 
 /* ---- the folder -------------------------------------------------------------------------------------------------- */
 
-static json_t *bert_json(const nn_bert_config *b, int aec_layers)
+static json_t *bert_json(const ser_model_config *c)
 {
+    const nn_bert_config *b = &c->bert;
     const nn_encoder_config *n = &b->encoder;
 
-    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:b, s:b, s:i, s:f, s:i, s:i}",
+    return json_pack("{s:s, s:i, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:i, s:i, s:i, s:i, s:s, s:s, s:i, s:b, s:b, s:i, s:f, s:i, s:i, s:s*}",
         "model_type", "bert", "hidden_size", n->width, "num_hidden_layers", n->layers, "num_attention_heads", n->heads,
         "intermediate_size", n->inner, "layer_norm_eps", (double)n->eps, "hidden_dropout_prob", (double)n->dropout,
         "attention_probs_dropout_prob", (double)n->attention_dropout, "initializer_range", (double)n->init,
         "vocab_size", b->vocab_size, "max_position_embeddings", b->max_positions, "type_vocab_size", b->type_vocab_size,
         "pad_token_id", b->pad_id, "hidden_act", "gelu", "position_embedding_type", "absolute",
         "serin_adapter_dim", n->adapter, "serin_adapter_attention", n->adapter_attention, "serin_adapter_gelu", n->adapter_gelu,
-        "serin_lora_rank", n->lora, "serin_lora_alpha", (double)n->lora_alpha, "serin_adapter_layers", n->adapter_layers, "serin_aec_layers", aec_layers);
+        "serin_lora_rank", n->lora, "serin_lora_alpha", (double)n->lora_alpha, "serin_adapter_layers", n->adapter_layers,
+        "serin_aec_layers", c->aec ? c->aec_layers : 0, "serin_text_norm", *c->text_norm && strcmp(c->text_norm, "none") ? c->text_norm : NULL);
 }
 
 static json_t *fusion_json(const ser_model_config *c)
@@ -172,15 +186,14 @@ static json_t *fusion_json(const ser_model_config *c)
         "aec", aec_word[c->aec], "aec_layers", c->aec_layers);
 }
 
-base_status ser_bert_save(const nn_params *p, const nn_bert_config *b, int aec_layers, const tx_wordpiece *w, const char *dir,
-    base_error *e)
+base_status ser_bert_save(const nn_params *p, const ser_model_config *c, const tx_wordpiece *w, const char *dir, base_error *e)
 {
     nn_meta meta[1 + SER_FOLDER_FILES] = { { "format", "pt" } };
     char *config = base_path_join(dir, "config.json"), *weights = base_path_join(dir, "model.safetensors");
 
     if (!config || !weights)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-    else if (!base_make_dirs(dir, e) && !ser_json_write(bert_json(b, aec_layers), config, e) && !tx_wordpiece_save(w, dir, e))
+    else if (!base_make_dirs(dir, e) && !ser_json_write(bert_json(c), config, e) && !tx_wordpiece_save(w, dir, e))
         nn_params_save(p, weights, meta, 1 + ser_folder_files(dir, meta + 1), e);
     free(config);
     free(weights);
@@ -195,7 +208,7 @@ base_status ser_language_save(const ser_model *m, const char *dir, base_error *e
         return BASE_OK;
     if (paths_of(&p, dir, e))
         return e->status;
-    if (!ser_json_write(bert_json(&m->config.bert, m->config.aec ? m->config.aec_layers : 0), p.bert, e) && !ser_json_write(fusion_json(&m->config), p.fusion, e))
+    if (!ser_json_write(bert_json(&m->config), p.bert, e) && !ser_json_write(fusion_json(&m->config), p.fusion, e))
         tx_wordpiece_save(m->names.pieces, dir, e);
     paths_free(&p);
     return e->status;

@@ -51,29 +51,31 @@ static bool are_calm(const ser_config *c)
     return !c->frozen_dropout && (c->freeze_encoders || (c->stage == 2 && ser_is(c->tune, "adapters")));
 }
 
-base_status ser_model_configure(const ser_config *c, ser_model_config *out, base_error *e)
+/* The half that hears. */
+static base_status configure_speech(ser_config *c, ser_model_config *out, base_error *e)
 {
-    *out = (ser_model_config){ .head_hidden = c->head_hidden };
-    if (*c->init_model) {
-        if (ser_folder_read_config(c->init_model, out, e))
-            return e->status;
-        out->head_hidden = c->head_hidden;
-        ser_configure_adapters(c, &out->encoder.encoder);
-        ser_configure_adapters(c, &out->bert.encoder);
-        out->calm = are_calm(c);
-        return c->stage == 2 || ser_configure_language(c, out, e) ? e->status : ser_masked_configure(c, out, e);
-    }
+    if (*c->init_model)
+        return ser_folder_read_config(c->init_model, out, e) ? e->status : ser_settle_speech(c, out, e);
     if (!*c->model_config)
         configure_encoder(c, &out->encoder);
-    else if (nn_hubert_config_read(&out->encoder, c->model_config, e))
+    else if (nn_hubert_config_read(&out->encoder, c->model_config, e) || ser_settle_speech(c, out, e))
         return e->status;
     out->front.conv = out->encoder.mel_bins == 0;
     out->front.bins = out->encoder.mel_bins;
     out->front.stack = out->encoder.mel_stack;
     out->front.cmvn = ser_is(c->cmvn, "none") ? SER_CMVN_NONE : ser_is(c->cmvn, "utterance") ? SER_CMVN_UTTERANCE
                                                                                              : SER_CMVN_GLOBAL;
-    if (ser_configure_language(c, out, e))
+    return BASE_OK;
+}
+
+base_status ser_model_configure(ser_config *c, ser_model_config *out, base_error *e)
+{
+    *out = (ser_model_config){ .text_norm = "none" };
+    if (configure_speech(c, out, e) || (*c->init_model && ser_settle_adapters(c, &out->encoder.encoder, e)))
         return e->status;
+    if (c->stage == 2 && *c->init_model ? ser_settle_stage(c, out, e) : ser_configure_language(c, out, e))
+        return e->status;
+    out->head_hidden = c->head_hidden;
     ser_configure_adapters(c, &out->encoder.encoder);
     ser_configure_adapters(c, &out->bert.encoder);
     out->calm = are_calm(c);

@@ -25,6 +25,14 @@ typedef struct ser_config {
 #define SER_KEY_TEXT(key, value, scope, help) const char *key;
 #define SER_KEY_CHOICE(key, value, words, scope, help) const char *key;
 #include "recipes/config.def"
+    struct {                /* by a file or on the line; else a model that is begun with may say */
+#define SER_KEY_INT(key, value, least, most, scope, help) bool key;
+#define SER_KEY_FLOAT(key, value, least, most, scope, help) bool key;
+#define SER_KEY_BOOL(key, value, scope, help) bool key;
+#define SER_KEY_TEXT(key, value, scope, help) bool key;
+#define SER_KEY_CHOICE(key, value, words, scope, help) bool key;
+#include "recipes/config.def"
+    } given;
 } ser_config;
 
 ser_config ser_config_defaults(void);
@@ -146,6 +154,8 @@ typedef struct ser_masking {
     uint64_t        seed;
 } ser_masking;
 
+#define SER_NORM_TEXT 200
+
 typedef struct ser_model_config {
     nn_hubert_config encoder;
     ser_front_config front;
@@ -159,6 +169,7 @@ typedef struct ser_model_config {
     int              aec_layers;    /* of the corrector's decoder */
     bool             aec_learns;    /* it is trained; not saved */
     bool             calm;          /* the encoders are frozen and have no dropout; not saved */
+    char             text_norm[SER_NORM_TEXT];  /* what is done to texts before the model reads them; "none" */
 } ser_model_config;
 
 typedef struct ser_linear { nn_tensor *w, *b; } ser_linear;
@@ -192,22 +203,30 @@ typedef struct ser_model {
 
 /* language.c: the half about words. pieces go into names; read leaves a speech model alone. */
 void        ser_configure_adapters(const ser_config *c, nn_encoder_config *n);
-base_status ser_configure_language(const ser_config *c, ser_model_config *out, base_error *e);
+base_status ser_configure_language(ser_config *c, ser_model_config *out, base_error *e);
 bool        ser_reads_words(const ser_config *c);
 base_status ser_open_pieces(const ser_config *c, ser_names *names, base_error *e);
 base_status ser_language_save(const ser_model *m, const char *dir, base_error *e);
 /* A folder of BERT alone, as Hugging Face lays it out; with a corrector's decoder (aec_layers > 0), init-aec's. */
-base_status ser_bert_save(const nn_params *p, const nn_bert_config *b, int aec_layers, const tx_wordpiece *w, const char *dir,
-    base_error *e);
+base_status ser_bert_save(const nn_params *p, const ser_model_config *c, const tx_wordpiece *w, const char *dir, base_error *e);
 base_status ser_language_read(const char *dir, ser_model_config *out, base_error *e);
 base_status ser_language_pieces(const char *dir, ser_names *names, base_error *e);
 /* The corrector of init-aec: BERT, whose copy a frozen corrector keeps, and the decoder. */
 base_status ser_begin_with_corrector(ser_model *m, const ser_config *c, base_error *e);
 
-base_status ser_model_configure(const ser_config *c, ser_model_config *out, base_error *e);
+/* What the keys ask for. Where a model is begun with (init-model, model-config, init-bert, init-aec), c is made to say what is done:
+ * BASE_MISMATCH names the keys that were given and contradict its weights, other keys take its values. What c points to may be in out. */
+base_status ser_model_configure(ser_config *c, ser_model_config *out, base_error *e);
+/* Its parts: settle.c. */
+base_status ser_settle_speech(ser_config *c, ser_model_config *m, base_error *e);
+base_status ser_settle_bert(ser_config *c, ser_model_config *m, base_error *e);
+base_status ser_settle_stage(ser_config *c, ser_model_config *m, base_error *e);       /* stage 2: all but speech and adapters */
+base_status ser_settle_adapters(ser_config *c, const nn_encoder_config *n, base_error *e);
 /* The same from the config.json and preprocessor_config.json of a folder, ours or Hugging Face's; or of that in which the
  * file dir lies. */
 base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e);
+/* How the model of this config.json wants its texts (serin_text_norm); "none" where it does not say. */
+base_status ser_read_text_norm(const char *config, char out[SER_NORM_TEXT], base_error *e);
 base_status ser_folder_write_preprocessor(const ser_model_config *c, const char *path, base_error *e);
 /* The path of a file in a model's folder, or beside its file of weights, for the caller to free; NULL: no memory. */
 char       *ser_folder_path(const char *model, const char *name);
@@ -243,6 +262,9 @@ void        ser_option_no_verify(base_options *o);
 /* adapters.c: nn_params_load for a file or folder that may hold adapters alone; their base is found by the link "base" beside them.
  * BASE_MISSING: it leads nowhere; BASE_MISMATCH: to another model than that they were trained upon. */
 base_status ser_weights_load(nn_params *p, const char *path, nn_load *l, base_error *e);
+/* The same of a model that is begun with: adapters, LoRA and the vector that masks put are drawn where it has none, other weights only with
+ * l's allow_missing. */
+base_status ser_weights_begin(nn_params *p, const char *path, nn_load *l, base_error *e);
 /* From now on the model is saved as what is trained in it, and a link to path, a whole model. */
 base_status ser_model_stand_on(ser_model *m, const char *path, base_error *e);
 base_status ser_adapters_save(const ser_model *m, const char *path, const nn_meta *meta, int n_meta, base_error *e);

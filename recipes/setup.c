@@ -153,9 +153,9 @@ static void tell_data(const ser_run *r)
 
 static base_status load_bert(ser_model *m, const ser_config *c, base_error *e)
 {
-    nn_load l = { .only = "bert.", .allow_missing = c->allow_missing || c->adapter_dim || c->lora_rank };
+    nn_load l = { .only = "bert.", .allow_missing = c->allow_missing };
 
-    if (nn_params_load(m->params, c->init_bert, &l, e))
+    if (ser_weights_begin(m->params, c->init_bert, &l, e))
         return e->status;
     base_log("%s: %s", c->init_bert, l.text);
     return BASE_OK;
@@ -174,19 +174,14 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
 {
     const ser_config *c = r->config;
     nn_load ctc_head = { .only = "lm_head." };
-    ser_model_config mc;
 
-    if (ser_model_configure(c, &mc, e)) {
-        ser_names_free(names);
-        return e->status;
-    }
-    mc.masking.clusters = r->clusters;
-    if (ser_is(c->train_text, "aec") && !mc.aec) {
+    r->shape.masking.clusters = r->clusters;
+    if (ser_is(c->train_text, "aec") && !r->shape.aec) {
         ser_names_free(names);
         return base_fail(e, BASE_MISMATCH, "%s: no corrector in it, which train-text=aec needs: give its first stage aec=frozen",
             c->init_model);
     }
-    r->model = ser_model_new(&mc, names, part_of(c), e);
+    r->model = ser_model_new(&r->shape, names, part_of(c), e);
     if (!r->model)
         return e->status;
     nn_params_init(r->model->params, (uint64_t)c->seed);
@@ -385,8 +380,8 @@ base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, 
 {
     ser_names names = { 0 };
 
-    *r = (ser_run){ .config = c, .dir = exp_dir, .lock = -1, .planned = -1, .best = -INFINITY };
-    if (ser_config_check(c, e) || open_data(r, data_dir, &names, e)) {
+    *r = (ser_run){ .settled = *c, .config = &r->settled, .dir = exp_dir, .lock = -1, .planned = -1, .best = -INFINITY };
+    if (ser_config_check(c, e) || ser_model_configure(&r->settled, &r->shape, e) || open_data(r, data_dir, &names, e)) {
         ser_names_free(&names);
         return e->status;
     }

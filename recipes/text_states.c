@@ -10,6 +10,7 @@ struct ser_text_states {
     nn_bert_config c;
     nn_params     *params;
     nn_bert       *bert;
+    tx_normalise_options norm;
     tx_wordpiece  *pieces;
     nn_tape       *tape;
     int            layer;
@@ -18,8 +19,10 @@ struct ser_text_states {
 static base_status build(ser_text_states *s, const char *model, const char *config, bool allow_missing, base_error *e)
 {
     nn_load l = { .allow_missing = allow_missing };
+    char norm[SER_NORM_TEXT];
 
-    if (nn_bert_config_read(&s->c, config, e))
+    s->norm = (tx_normalise_options)TX_NORMALISE_NONE;
+    if (nn_bert_config_read(&s->c, config, e) || ser_read_text_norm(config, norm, e) || tx_normalise_parse(&s->norm, norm, e))
         return e->status;
     if (s->layer > s->c.encoder.layers)
         return base_fail(e, BASE_VALUE, "%s: layer %d of a model with %d; -1 to %d are possible", model, s->layer,
@@ -87,12 +90,16 @@ void ser_text_states_free(ser_text_states *s)
 
 base_status ser_text_states_compute(ser_text_states *s, const char *text, nn_matrix *out, base_error *e)
 {
+    char *normal = tx_normalise(text, &s->norm, e);
     tx_labels ids;
     nn_tensor *y;
 
     *out = (nn_matrix){ 0 };
-    if (tx_wordpiece_encode(s->pieces, text, strlen(text), true, &ids, e))
+    if (!normal || ser_words_encode(s->pieces, normal, &ids, e)) {
+        free(normal);
         return e->status;
+    }
+    free(normal);
     if (ids.n > s->c.max_positions) {
         base_fail(e, BASE_LIMIT, "%d tokens, the model reads %d at most", ids.n, s->c.max_positions);
         tx_labels_free(&ids);

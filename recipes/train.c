@@ -417,15 +417,19 @@ static void tell_speed(const ser_run *r, double speech_before, double seconds_be
         (double)base_memory_peak() / (1 << 20));
 }
 
+/* What is done; warm.c's differences to what was said are its own. */
 static base_status write_config(const ser_run *r, const ser_config *said, base_error *e)
 {
+    ser_config done = r->settled;
     char *path = base_path_join(r->dir, "config");
     base_out o;
 
     if (!path)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", r->dir);
     if (!base_out_open(&o, path, e)) {
-        ser_config_print(said, false, o.f);
+        done.init_model = said->init_model;
+        done.stage1_warm = said->stage1_warm;
+        ser_config_print(&done, false, o.f);
         base_out_commit(&o, e);
     }
     free(path);

@@ -15,7 +15,9 @@ typedef struct ser_sums {
 } ser_sums;
 
 typedef struct ser_run {
-    const ser_config   *config;
+    ser_config          settled;                    /* what was asked for, and what models that are begun with say */
+    const ser_config   *config;                     /* it */
+    ser_model_config    shape;
     const volatile int *stop;
     const char         *dir;                        /* of the experiment, and in it: */
     char               *checkpoints, *log, *fingerprint_path;
