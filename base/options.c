@@ -29,7 +29,7 @@ typedef struct option {
     const char *words;      /* of a choice: "a|b|c"; of an alias: the new name */
     char       *owned;      /* text that came from a config file */
     int         line;       /* of the config being read, where it was set; 0: not yet */
-    bool        given;
+    base_given  given;
 } option;
 
 struct base_options {
@@ -264,7 +264,7 @@ static void set(option *p, const char *text, const place *at)
         break;
     case ALIAS: break;
     }
-    p->given = true;
+    p->given = at->file ? BASE_GIVEN_IN_CONFIG : BASE_GIVEN_ON_LINE;
 }
 
 /* "name=value" or "name". */
@@ -459,11 +459,11 @@ void base_options_parse(base_options *o, int argc, char **argv, int least, int m
     }
 }
 
-bool base_options_given(base_options *o, const char *name)
+base_given base_options_given(base_options *o, const char *name)
 {
     const option *p = find(o, name, strlen(name));
 
-    return p && p->given;
+    return p ? p->given : BASE_NOT_GIVEN;
 }
 
 int base_options_count(const base_options *o) { return o->n_arguments; }

@@ -31,8 +31,9 @@ void base_option_alias(base_options *o, const char *old, const char *name);
  * standard output got lost. */
 void base_options_parse(base_options *o, int argc, char **argv, int least, int most);
 
-/* After parsing: whether a config or the line gave this option. */
-bool base_options_given(base_options *o, const char *name);
+/* After parsing: whether a config or, which wins, the line gave this option. */
+typedef enum base_given { BASE_NOT_GIVEN, BASE_GIVEN_IN_CONFIG, BASE_GIVEN_ON_LINE } base_given;
+base_given base_options_given(base_options *o, const char *name);
 
 /* Positional arguments after parsing. */
 int         base_options_count(const base_options *o);

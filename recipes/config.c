@@ -103,7 +103,7 @@ static void take_old(ser_config *c, const old_keys *old, base_options *o)
     if (base_options_given(o, "fusion-plain")) {
         if (!c->given.fusion_residual)
             c->fusion_residual = !old->fusion_plain;
-        c->given.fusion_residual = true;
+        c->given.fusion_residual = base_options_given(o, "fusion-plain");
         base_warn("fusion-plain is an old name: write fusion-residual=%s", c->fusion_residual ? "true" : "false");
     }
 }
@@ -117,7 +117,7 @@ void ser_config_parse(ser_config *c, const char *const *names, base_options *o, 
     ser_option_no_verify(o);
     base_options_parse(o, argc, argv, least, most);
     for (const key *k = keys; k < keys + N_KEYS; k++)
-        *(bool *)((char *)c + k->given) = base_options_given(o, option_name(k));
+        *(base_given *)((char *)c + k->given) = base_options_given(o, option_name(k));
     take_old(c, &old, o);
 }
 

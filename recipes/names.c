@@ -101,7 +101,7 @@ char *ser_json_text(const json_t *j, size_t flags)
     if (f)
         put_plain(f, raw, n);
     ok = f && !ferror(f);
-    ok = f && fclose(f) == 0 && ok;
+    ok = f && fclose(f) == 0 && ok && size >= n;        /* a stream in memory may lose bytes and not tell */
     free(raw);
     if (ok)
         return text;

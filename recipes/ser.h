@@ -25,12 +25,12 @@ typedef struct ser_config {
 #define SER_KEY_TEXT(key, value, scope, help) const char *key;
 #define SER_KEY_CHOICE(key, value, words, scope, help) const char *key;
 #include "recipes/config.def"
-    struct {                /* by a file or on the line; else a model that is begun with may say */
-#define SER_KEY_INT(key, value, least, most, scope, help) bool key;
-#define SER_KEY_FLOAT(key, value, least, most, scope, help) bool key;
-#define SER_KEY_BOOL(key, value, scope, help) bool key;
-#define SER_KEY_TEXT(key, value, scope, help) bool key;
-#define SER_KEY_CHOICE(key, value, words, scope, help) bool key;
+    struct {                /* else a model that is begun with may say */
+#define SER_KEY_INT(key, value, least, most, scope, help) base_given key;
+#define SER_KEY_FLOAT(key, value, least, most, scope, help) base_given key;
+#define SER_KEY_BOOL(key, value, scope, help) base_given key;
+#define SER_KEY_TEXT(key, value, scope, help) base_given key;
+#define SER_KEY_CHOICE(key, value, words, scope, help) base_given key;
 #include "recipes/config.def"
     } given;
 } ser_config;

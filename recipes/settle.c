@@ -1,45 +1,49 @@
 /* Keys and a model that is begun with, made one. What a model's weights are made for (sizes, what it hears, its fusion) is the model's: a key
- * that was given and says something else is refused by name. What training may choose (dropout, masks, the spread of new weights) is
+ * that says something else is refused by name when it stands on the command line, and told when it stands in a file, which may be
+ * written for models from scratch as well. What training may choose (dropout, masks, the spread of new weights) is
  * the key's where it was given, else the model's. Either way the configuration then says what is done. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "recipes/ser.h"
 
-typedef struct settling {
-    char   text[600];       /* the keys that contradict the model, with both values */
-    size_t used;
-} settling;
+/* Keys that contradict the model, with both values. */
+typedef struct keys { char text[600]; size_t used; } keys;
 
-static void differ(settling *s, const char *key, const char *given, const char *found)
+typedef struct settling { keys on_line, in_file; } settling;
+
+static void differ(settling *s, const char *key, base_given given, const char *value, const char *found)
 {
-    if (s->used < sizeof s->text)
-        s->used += (size_t)snprintf(s->text + s->used, sizeof s->text - s->used, "%s%s=%s, where it has %s", s->used ? "; " : "", key, given,
+    keys *k = given == BASE_GIVEN_ON_LINE ? &s->on_line : &s->in_file;
+
+    if (given && k->used < sizeof k->text)
+        k->used += (size_t)snprintf(k->text + k->used, sizeof k->text - k->used, "%s%s=%s, where it has %s", k->used ? "; " : "", key, value,
             found);
 }
 
-static void keep_int(settling *s, const char *key, bool given, int *value, int model)
+static void keep_int(settling *s, const char *key, base_given given, int *value, int model)
 {
     char a[16], b[16];
 
     snprintf(a, sizeof a, "%d", *value);
     snprintf(b, sizeof b, "%d", model);
-    if (given && *value != model)
-        differ(s, key, a, b);
+    if (*value != model)
+        differ(s, key, given, a, b);
     *value = model;
 }
 
-static void keep_bool(settling *s, const char *key, bool given, bool *value, bool model)
+static void keep_bool(settling *s, const char *key, base_given given, bool *value, bool model)
 {
-    if (given && *value != model)
-        differ(s, key, model ? "false" : "true", model ? "true" : "false");
+    if (*value != model)
+        differ(s, key, given, model ? "false" : "true", model ? "true" : "false");
     *value = model;
 }
 
-static void keep_word(settling *s, const char *key, bool given, const char **value, const char *model)
+static void keep_word(settling *s, const char *key, base_given given, const char **value, const char *model)
 {
-    if (given && strcmp(*value, model) != 0)
-        differ(s, key, *value, model);
+    if (strcmp(*value, model) != 0)
+        differ(s, key, given, *value, model);
     *value = model;
 }
 
@@ -56,14 +60,14 @@ static double decimal(float x)
     return strtod(text, NULL);
 }
 
-static void keep_float(settling *s, const char *key, bool given, double *value, float model)
+static void keep_float(settling *s, const char *key, base_given given, double *value, float model)
 {
     char a[40], b[40];
 
     snprintf(a, sizeof a, "%g", *value);
     snprintf(b, sizeof b, "%g", decimal(model));
-    if (given && (float)*value != model)
-        differ(s, key, a, b);
+    if ((float)*value != model)
+        differ(s, key, given, a, b);
     *value = decimal(model);
 }
 
@@ -82,8 +86,11 @@ static void choose(bool given, double *value, float *model)
 
 static base_status end(const settling *s, const char *what, const char *of, base_error *e)
 {
-    return !s->used ? BASE_OK
-        : base_fail(e, BASE_MISMATCH, "%s=%s: what its weights are made for cannot be changed: %s", what, of, s->text);
+    if (s->on_line.used)
+        return base_fail(e, BASE_MISMATCH, "%s=%s: what its weights are made for cannot be changed: %s", what, of, s->on_line.text);
+    if (s->in_file.used)
+        base_warn("%s=%s: the model's own count, not those of the configuration: %s", what, of, s->in_file.text);
+    return BASE_OK;
 }
 
 /* ---- speech ------------------------------------------------------------------------------------------------------ */
@@ -114,7 +121,7 @@ base_status ser_settle_speech(ser_config *c, ser_model_config *m, base_error *e)
     static const char *const cmvn[] = { "none", "utterance", "global" };
     nn_hubert_config *h = &m->encoder;
     nn_encoder_config *n = &h->encoder;
-    settling s = { .used = 0 };
+    settling s = { .on_line.used = 0 };
 
     KEEP_WORD(&s, c, front_end, "front-end", h->mel_bins ? "logmel" : "conv");
     if (h->mel_bins) {
@@ -158,7 +165,7 @@ static void keep_bert(settling *s, ser_config *c, nn_bert_config *b)
 
 base_status ser_settle_bert(ser_config *c, ser_model_config *m, base_error *e)
 {
-    settling s = { .used = 0 };
+    settling s = { .on_line.used = 0 };
 
     keep_bert(&s, c, &m->bert);
     if (!*c->init_aec)
@@ -183,7 +190,7 @@ static void settle_fusion(settling *s, ser_config *c, ser_model_config *m)
 
     KEEP_WORD(s, c, fusion, "fusion", nn_fusion_name(f->kind));
     if (c->fusion_dim == 0 && f->width == m->bert.encoder.width)
-        c->given.fusion_dim = false;        /* 0 is BERT's */
+        c->given.fusion_dim = BASE_NOT_GIVEN;   /* 0 is BERT's */
     KEEP_INT(s, c, fusion_dim, "fusion-dim", f->width);
     KEEP_INT(s, c, fusion_heads, "fusion-heads", f->heads);
     KEEP_BOOL(s, c, fusion_residual, "fusion-residual", f->residual);
@@ -195,7 +202,7 @@ static void settle_fusion(settling *s, ser_config *c, ser_model_config *m)
 base_status ser_settle_stage(ser_config *c, ser_model_config *m, base_error *e)
 {
     static const char *const input[] = { "speech", "text", "both" };
-    settling s = { .used = 0 };
+    settling s = { .on_line.used = 0 };
 
     KEEP_WORD(&s, c, input, "input", input[m->input]);
     KEEP_INT(&s, c, head_hidden, "head-hidden", m->head_hidden);
@@ -215,7 +222,7 @@ base_status ser_settle_stage(ser_config *c, ser_model_config *m, base_error *e)
 
 base_status ser_settle_adapters(ser_config *c, const nn_encoder_config *n, base_error *e)
 {
-    settling s = { .used = 0 };
+    settling s = { .on_line.used = 0 };
 
     if (n->adapter) {
         KEEP_INT(&s, c, adapter_dim, "adapter-dim", n->adapter);

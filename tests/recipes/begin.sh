@@ -47,7 +47,9 @@ for other in width=64 heads=4 inner=32 layers=1 pre-norm=false pos-kernel=5 pos-
     serin-train "${quick[@]}" --init-model=a --$other train x
 done
 tap_refuses "two of them" "width=64, where it has 48; layers=3, where it has 2" serin-train "${quick[@]}" --init-model=a --width=64 --layers=3 train x
-tap_refuses "in a file" "inner=7, where it has 96" serin-train --config=<(echo inner=7) --init-model=a train x
+tap_ok "one in a file" serin-train "${quick[@]}" --config=<(echo inner=7) --init-model=a train told
+tap_has "is told" .err "init-model=a: the model's own count, not those of the configuration: inner=7, where it has 96"
+tap_is "and the model's is done and recorded" "$(values told/config inner)$(cmp plain/model.safetensors told/model.safetensors)" "96 "
 tap_refuses "beside a file of sizes" "model-config=a/config.json: what its weights are made for cannot be changed: width=64, where it has 48" \
   serin-train --model-config=a/config.json --width=64 train x
 sed 's/.*/& 0 0 0 0 0 0/' <(cut -d ' ' -f 1 train/text) > labels
