@@ -96,12 +96,12 @@ char *ser_json_text(const json_t *j, size_t flags)
     FILE *f = open_memstream(&raw, &n);
     bool ok = f && j && json_dumpf(j, f, flags) == 0 && !ferror(f);
 
-    ok = f && fclose(f) == 0 && ok;
+    ok = f && fclose(f) == 0 && ok && n > 0;         /* a stream in memory may lose bytes and not tell */
     f = ok ? open_memstream(&text, &size) : NULL;
     if (f)
         put_plain(f, raw, n);
     ok = f && !ferror(f);
-    ok = f && fclose(f) == 0 && ok && size >= n;        /* a stream in memory may lose bytes and not tell */
+    ok = f && fclose(f) == 0 && ok && size >= n;
     free(raw);
     if (ok)
         return text;
