@@ -1,5 +1,8 @@
-/* A reservation is one private mapping without swap reserved for it (MAP_NORESERVE): untouched pages cost nothing, and
- * pages once touched are kept for the next step, since a first touch costs ten times a second.
+/* A reservation is one private mapping of address space that nobody may touch (PROT_NONE) and that costs nothing; it becomes
+ * memory step by step as it is used, so that a system which promises no more than it has (overcommit_memory 2, ulimit -d)
+ * counts what was used alone. Pages once touched are kept for the next step, since a first touch costs ten times a second.
+ * Where address space itself is limited (ulimit -v, Grid Engine's h_vmem) one "up to" a limit takes a part of what is left:
+ * a pool half, an arena a quarter.
  *
  * The pool puts a header of BASE_ALIGN bytes in front of every block. Blocks lie side by side from the region's start to
  * `top`; a header knows its own size and its left neighbour's, so giving back merges in constant time, and a free block
@@ -18,15 +21,16 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/parallel.h"
 #include "base/sanitizer.h"
 
 static bool huge_pages;
 
 void base_huge_pages(bool on) { huge_pages = on; }
 
-static void *map(size_t bytes, int flags)
+static void *map(size_t bytes, int protection, int flags)
 {
-    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    void *pages = mmap(NULL, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
 
     if (pages == MAP_FAILED)
         return NULL;
@@ -37,7 +41,7 @@ static void *map(size_t bytes, int flags)
     return pages;
 }
 
-void *base_pages_new(size_t bytes) { return map(bytes ? bytes : 1, 0); }
+void *base_pages_new(size_t bytes) { return map(bytes ? bytes : 1, PROT_READ | PROT_WRITE, 0); }
 
 void base_pages_drop(void *pages, size_t bytes)
 {
@@ -60,7 +64,14 @@ typedef struct region {
     unsigned char *base;
     size_t         size;    /* a multiple of BASE_ALIGN */
     size_t         high;    /* no byte at or above was ever handed out */
+    size_t         ready;   /* bytes that are memory */
 } region;
+
+#define STEP ((size_t)32 << 20)     /* by which `ready` grows */
+#define LEAST ((size_t)1 << 20)     /* a smaller reservation serves nobody */
+
+/* Left for what comes after: stacks, files, and the buffers of BLAS, 128 MB a thread. */
+#define KEPT_A_THREAD ((size_t)192 << 20)
 
 /* bytes rounded up to BASE_ALIGN, at least one unit; false when that does not fit a size_t. */
 static bool round_up(size_t bytes, size_t *out)
@@ -71,15 +82,62 @@ static bool round_up(size_t bytes, size_t *out)
     return true;
 }
 
-static base_status region_open(region *r, size_t limit, base_error *e)
+/* Bytes of address space this process may still map; SIZE_MAX: no limit is set. */
+static size_t address_space_left(void)
 {
+    struct rlimit limit;
+    unsigned long long pages = 0;
+    FILE *f;
+
+    if (getrlimit(RLIMIT_AS, &limit) || limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    if ((f = fopen("/proc/self/statm", "re"))) {
+        if (fscanf(f, "%llu", &pages) != 1)
+            pages = 0;
+        fclose(f);
+    }
+    size_t used = (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
+    return limit.rlim_cur > used ? (size_t)limit.rlim_cur - used : 0;
+}
+
+/* The part of what is left that a reservation may take, one of `share`. */
+static size_t share_of(size_t left, size_t share)
+{
+    size_t kept = (size_t)base_threads() * KEPT_A_THREAD;
+
+    return left == SIZE_MAX ? left : (left > 2 * kept ? left - kept : left / 2) / share;
+}
+
+/* share 0: all of limit or nothing. Else no more than this part of what is left, and where the system refuses that, half as
+ * much, and so on. */
+static base_status region_open(region *r, size_t limit, size_t share, base_error *e)
+{
+    size_t most = share ? share_of(address_space_left(), share) : SIZE_MAX;
+
+    *r = (region){ 0 };
+    if (limit > most)
+        limit = most > LEAST ? most : LEAST;
     if (!round_up(limit, &r->size))
         return base_fail(e, BASE_VALUE, "a memory limit of %zu bytes is too large", limit);
-    r->high = 0;
-    r->base = map(r->size, MAP_NORESERVE);
+    while (!(r->base = map(r->size, PROT_NONE, MAP_NORESERVE)) && share && r->size > LEAST)
+        r->size = r->size / 2 & ~(size_t)(BASE_ALIGN - 1);
     if (!r->base)
         return base_fail_errno(e, "cannot reserve %zu bytes of memory", r->size);
     return BASE_OK;
+}
+
+/* Makes the first `end` bytes memory; false: the system gives no more. */
+static bool make_ready(region *r, size_t end)
+{
+    size_t ready = (end + STEP - 1) / STEP * STEP;
+
+    if (end <= r->ready)
+        return true;
+    ready = ready < r->size ? ready : r->size;
+    if (mprotect(r->base + r->ready, ready - r->ready, PROT_READ | PROT_WRITE))
+        return false;
+    r->ready = ready;
+    return true;
 }
 
 static void region_close(region *r)
@@ -105,7 +163,7 @@ struct base_arena {
     size_t used, peak;
 };
 
-base_arena *base_arena_new(size_t limit, base_error *e)
+static base_arena *arena_of(size_t limit, size_t share, base_error *e)
 {
     base_arena *a = calloc(1, sizeof *a);
 
@@ -113,12 +171,15 @@ base_arena *base_arena_new(size_t limit, base_error *e)
         base_fail(e, BASE_NO_MEMORY, "out of memory");
         return NULL;
     }
-    if (region_open(&a->region, limit, e)) {
+    if (region_open(&a->region, limit, share, e)) {
         free(a);
         return NULL;
     }
     return a;
 }
+
+base_arena *base_arena_new(size_t limit, base_error *e) { return arena_of(limit, 0, e); }
+base_arena *base_arena_up_to(size_t limit, base_error *e) { return arena_of(limit, 4, e); }
 
 void base_arena_free(base_arena *a)
 {
@@ -132,7 +193,7 @@ void *base_arena_take(base_arena *a, size_t bytes)
 {
     size_t n, at = a->used;
 
-    if (!round_up(bytes, &n) || !base_inside(at, n, a->region.size))
+    if (!round_up(bytes, &n) || !base_inside(at, n, a->region.size) || !make_ready(&a->region, at + n))
         return NULL;
     a->used += n;
     if (a->used > a->peak)
@@ -150,6 +211,7 @@ void base_arena_release(base_arena *a, size_t mark)
 }
 
 size_t base_arena_peak(const base_arena *a) { return a->peak; }
+size_t base_arena_limit(const base_arena *a) { return a->region.size; }
 
 /* ---- pool -------------------------------------------------------------------------------------------------------- */
 
@@ -170,7 +232,7 @@ struct base_pool {
     size_t  used, peak;
 };
 
-base_pool *base_pool_new(size_t limit, base_error *e)
+static base_pool *pool_of(size_t limit, size_t share, base_error *e)
 {
     base_pool *p = calloc(1, sizeof *p);
 
@@ -178,12 +240,15 @@ base_pool *base_pool_new(size_t limit, base_error *e)
         base_fail(e, BASE_NO_MEMORY, "out of memory");
         return NULL;
     }
-    if (region_open(&p->region, limit, e)) {
+    if (region_open(&p->region, limit, share, e)) {
         free(p);
         return NULL;
     }
     return p;
 }
+
+base_pool *base_pool_new(size_t limit, base_error *e) { return pool_of(limit, 0, e); }
+base_pool *base_pool_up_to(size_t limit, base_error *e) { return pool_of(limit, 2, e); }
 
 void base_pool_free(base_pool *p)
 {
@@ -257,7 +322,7 @@ BASE_SEES_POISONED void *base_pool_take(base_pool *p, size_t bytes)
             list_add(p, right);
         }
     } else {
-        if (!base_inside(p->top, n, p->region.size))
+        if (!base_inside(p->top, n, p->region.size) || !make_ready(&p->region, p->top + n))
             return NULL;
         h = at(p, p->top);
         hand_out(&p->region, p->top, BASE_ALIGN, 0);
@@ -311,6 +376,7 @@ void base_pool_reset(base_pool *p)
 
 size_t base_pool_used(const base_pool *p) { return p->used; }
 size_t base_pool_peak(const base_pool *p) { return p->peak; }
+size_t base_pool_limit(const base_pool *p) { return p->region.size; }
 
 /* ---- the machine ------------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,6 @@
-/* Memory without malloc inside the training loop. Both kinds reserve address space once, up to a limit, and touch
- * pages only as they are used. Blocks are aligned to 64 bytes and not cleared.
+/* Memory without malloc inside the training loop. Both kinds reserve address space once, up to a limit, and make it memory
+ * only as it is used. "up_to" is content with a lower limit where the system leaves less address space (ulimit -v), and
+ * takes a part of that. Blocks are aligned to 64 bytes and not cleared.
  *
  * base_arena: a stack. Take, mark, release back to the mark.
  * base_pool:  blocks given back in any order and reused, best fit, neighbours merged. */
@@ -15,20 +16,24 @@
 
 typedef struct base_arena base_arena;
 base_arena *base_arena_new(size_t limit, base_error *e);      /* NULL: the system refused the reservation */
+base_arena *base_arena_up_to(size_t limit, base_error *e);
 void        base_arena_free(base_arena *a);                   /* NULL is fine */
-void       *base_arena_take(base_arena *a, size_t bytes);     /* NULL at the limit */
+void       *base_arena_take(base_arena *a, size_t bytes);     /* NULL at the limit, or when the system gives no more */
 size_t      base_arena_mark(const base_arena *a);
 void        base_arena_release(base_arena *a, size_t mark);
 size_t      base_arena_peak(const base_arena *a);             /* bytes, the most that was in use at once */
+size_t      base_arena_limit(const base_arena *a);            /* bytes reserved */
 
 typedef struct base_pool base_pool;
 base_pool *base_pool_new(size_t limit, base_error *e);
+base_pool *base_pool_up_to(size_t limit, base_error *e);
 void       base_pool_free(base_pool *p);
-void      *base_pool_take(base_pool *p, size_t bytes);        /* NULL at the limit; bytes 0 gives a valid block */
+void      *base_pool_take(base_pool *p, size_t bytes);        /* as base_arena_take; bytes 0 gives a valid block */
 void       base_pool_give(base_pool *p, void *block);         /* NULL is fine */
 void       base_pool_reset(base_pool *p);                     /* gives every block back */
 size_t     base_pool_used(const base_pool *p);
 size_t     base_pool_peak(const base_pool *p);
+size_t     base_pool_limit(const base_pool *p);
 
 /* Zeroed pages of the system's, for arrays that live long; those never touched cost nothing. */
 void *base_pages_new(size_t bytes);                 /* NULL: refused */

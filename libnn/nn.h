@@ -52,7 +52,8 @@ static inline int64_t nn_numel(const nn_tensor *x) { return x->rows * x->cols; }
 typedef struct nn_tape nn_tape;
 
 typedef struct nn_tape_options {
-    size_t   memory;        /* most bytes of values and gradients at once; 0: the machine's memory */
+    size_t   memory;        /* most bytes of values and gradients at once; 0: the machine's memory, or, where address
+                             * space is limited (ulimit -v), half of what is left */
     uint64_t seed;          /* of dropout and masks */
     bool     check_finite;  /* stop at the first operator that makes NaN or Inf, and name it; slow */
 } nn_tape_options;

@@ -36,6 +36,7 @@ struct nn_tape {
     bool            ran;        /* backward did */
     base_pool      *values;
     nn_tape_options o;
+    size_t          limit;      /* asked for */
     nn_mode         mode;
     uint64_t        step;
     base_error      error;
@@ -49,18 +50,19 @@ struct nn_tape {
 nn_tape *nn_tape_new(const nn_tape_options *o, base_error *e)
 {
     nn_tape *t = calloc(1, sizeof *t);
-    size_t limit;
-
     if (!t) {
         base_fail(e, BASE_NO_MEMORY, "tape: out of memory");
         return NULL;
     }
     if (o)
         t->o = *o;
-    limit = t->o.memory ? t->o.memory : base_memory_total();
-    if (!(t->records = base_arena_new(RECORDS_LIMIT, e)) || !(t->tensors[0] = base_arena_new(TENSORS_LIMIT, e)) ||
-        !(t->tensors[1] = base_arena_new(TENSORS_LIMIT, e)) || !(t->scratch = base_arena_new(limit, e)) ||
-        !(t->values = base_pool_new(limit, e))) {
+    t->limit = t->o.memory ? t->o.memory : base_memory_total();
+    t->values = t->o.memory ? base_pool_new(t->limit, e) : base_pool_up_to(t->limit, e);
+    t->scratch = t->o.memory ? base_arena_new(t->limit, e) : base_arena_up_to(t->limit, e);
+    t->records = base_arena_up_to(RECORDS_LIMIT, e);
+    for (int i = 0; i < 2; i++)
+        t->tensors[i] = base_arena_up_to(TENSORS_LIMIT, e);
+    if (!t->values || !t->scratch || !t->records || !t->tensors[0] || !t->tensors[1]) {
         nn_tape_free(t);
         return NULL;
     }
@@ -187,17 +189,26 @@ void nn_dropout_mask(const base_random *r, float p, int64_t first, int64_t n, fl
 
 /* ---- memory ----------------------------------------------------------------------------------------------------- */
 
-static void *out_of_memory(nn_tape *t, const char *what, size_t bytes)
+/* used, limit: of the room that is full; wanted: the limit it should have. */
+static void *out_of_memory(nn_tape *t, const char *what, size_t bytes, size_t used, size_t limit, size_t wanted)
 {
-    return nn_tape_fail(t, BASE_NO_MEMORY, "out of memory: %zu bytes more of %s, %zu in use, the limit is %zu", bytes,
-        what, base_pool_used(t->values), t->o.memory ? t->o.memory : base_memory_total());
+    bool refused = used < limit && bytes < limit - used;
+
+    return nn_tape_fail(t, BASE_NO_MEMORY, "out of memory: %zu bytes more of %s, %zu in use, the limit is %zu%s", bytes,
+        what, used, limit, refused ? " and the system gives no more (ulimit -d, overcommit)" :
+        limit < wanted ? " (the system's on address space, ulimit -v)" : "");
+}
+
+static void *take(nn_tape *t, base_arena *room, size_t wanted, size_t bytes, const char *what)
+{
+    void *block = base_arena_take(room, bytes);
+
+    return block ? block : out_of_memory(t, what, bytes, base_arena_mark(room), base_arena_limit(room), wanted);
 }
 
 void *nn_tape_keep(nn_tape *t, size_t bytes)
 {
-    void *block = base_arena_take(t->records, bytes);
-
-    return block ? block : out_of_memory(t, "records", bytes);
+    return take(t, t->records, RECORDS_LIMIT, bytes, "records");
 }
 
 const int *nn_tape_keep_ints(nn_tape *t, const int *x, int64_t n)
@@ -245,15 +256,13 @@ static float *take_floats(nn_tape *t, int64_t count, const char *what)
     size_t bytes = (size_t)count * sizeof(float);
     float *block = base_pool_take(t->values, bytes);
 
-    return block ? block : out_of_memory(t, what, bytes);
+    return block ? block : out_of_memory(t, what, bytes, base_pool_used(t->values), base_pool_limit(t->values), t->limit);
 }
 
 float *nn_scratch(nn_tape *t, int64_t count)
 {
     size_t bytes = (size_t)count * sizeof(float);
-    float *block = base_arena_take(t->scratch, bytes);
-
-    return block ? block : out_of_memory(t, "scratch", bytes);
+    return take(t, t->scratch, t->limit, bytes, "scratch");
 }
 
 void *nn_node_data(nn_node *g, size_t bytes)
@@ -274,13 +283,13 @@ float *nn_node_save(nn_node *g, int64_t count)
 
 static nn_tensor *new_value(nn_tape *t, nn_shape shape, float *x)
 {
-    value *v = base_arena_take(t->tensors[t->turn], sizeof *v);
     int64_t count;
+    value *v;
 
     if (shape.rows < 0 || shape.cols < 1 || !base_mul_i64(shape.rows, shape.cols, &count) || count > INT64_MAX / 8)
         return nn_tape_fail(t, BASE_SHAPE, "a tensor [%lld][%d]", (long long)shape.rows, shape.cols);
-    if (!v)
-        return out_of_memory(t, "tensors", sizeof *v);
+    if (!(v = take(t, t->tensors[t->turn], TENSORS_LIMIT, sizeof *v, "tensors")))
+        return NULL;
     *v = (value){ .tensor = { .rows = shape.rows, .cols = shape.cols, .seqs = shape.seqs }, .before = t->newest };
     v->tensor.x = x ? x : take_floats(t, count, "values");
     if (!v->tensor.x)

@@ -97,13 +97,13 @@ int64_t nn_hubert_frames(const nn_hubert_config *c, int64_t samples)
     return samples;
 }
 
-/* A block of the feature extractor; trimmed step by step, since the first one's tensors are the largest of the model. */
-static nn_tensor *convolve(nn_tape *t, const nn_hubert *m, int i, nn_tensor *x)
+/* A block of the feature extractor; trimmed step by step, since the first ones' tensors are the largest of the model: at
+ * most two of those since mark are there at once. */
+static nn_tensor *convolve(nn_tape *t, const nn_hubert *m, int i, nn_tensor *x, nn_mark mark)
 {
     const conv_layer *l = &m->conv[i];
-    nn_mark mark = nn_tape_mark(t);
 
-    x = nn_conv1d(t, x, l->w, l->b, m->c.conv_kernel[i], m->c.conv_stride[i]);
+    x = nn_tape_trim(t, mark, nn_conv1d(t, x, l->w, l->b, m->c.conv_kernel[i], m->c.conv_stride[i]));
     if (m->c.layer_norm_features)
         x = nn_tape_trim(t, mark, nn_norm_apply(t, x, l->norm, CONV_EPS));
     else if (i == 0)
@@ -113,11 +113,11 @@ static nn_tensor *convolve(nn_tape *t, const nn_hubert *m, int i, nn_tensor *x)
 
 nn_tensor *nn_hubert_features(nn_tape *t, const nn_hubert *m, nn_tensor *wave)
 {
-    for (int i = 0; i < m->c.n_conv && !m->c.mel_bins; i++) {
-        nn_mark mark = nn_tape_mark(t);
+    nn_mark mark = nn_tape_mark(t);
 
+    for (int i = 0; i < m->c.n_conv && !m->c.mel_bins; i++) {
         nn_scope_push(t, "feature_extractor.conv_layers.%d", i);
-        wave = nn_tape_trim(t, mark, convolve(t, m, i, wave));
+        wave = convolve(t, m, i, wave, mark);
         nn_scope_pop(t);
     }
     return wave;

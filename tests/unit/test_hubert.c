@@ -227,6 +227,39 @@ START_TEST(bad_configurations_are_named)
 }
 END_TEST
 
+/* While a layer computes, its input and its result are there, or its result and what a norm (which keeps two numbers of each row) or GELU makes of it; afterwards
+ * the wave and the features alone, whatever the length. Blocks have headers of 64 bytes and sizes that are multiples of it. */
+START_TEST(convolutions_give_back_what_they_made)
+{
+    model m = open_model(variants[_i], NULL, false);
+    int64_t n = 100000, begin[] = { 0, n }, rows = n, in = n, most = 0;
+    size_t slack = 40 * 128, live, peak;
+    nn_tensor *wave, *x;
+
+    for (int i = 0; i < m.c.n_conv; i++) {
+        int64_t out, both;
+
+        rows = (rows - m.c.conv_kernel[i]) / m.c.conv_stride[i] + 1;
+        out = rows * m.c.conv_dim[i];
+        both = out + 2 * rows + (in > out ? in : out);
+        most = both > most ? both : most;
+        in = out;
+    }
+    nn_tape_begin(m.tape, NN_INFER, 0);
+    wave = nn_input(m.tape, NULL, n, 1, 1, begin);
+    for (int64_t i = 0; i < n; i++)
+        wave->x[i] = sinf((float)i);
+    x = nn_hubert_features(m.tape, m.hubert, wave);
+    ck_assert(x && nn_numel(x) == in);
+    peak = nn_tape_peak(m.tape);
+    ck_assert_uint_le(peak, (size_t)(n + most) * sizeof(float) + slack);
+    ck_assert_ptr_nonnull(nn_input(m.tape, NULL, (int64_t)peak, 1, 0, NULL));      /* 4 peak bytes, above all that is there */
+    live = nn_tape_peak(m.tape) - 4 * peak;
+    ck_assert_uint_le(live, (size_t)(n + in) * sizeof(float) + slack);
+    close_model(&m);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("hubert");
@@ -238,6 +271,7 @@ static Suite *suite(void)
     tcase_add_loop_test(c, an_utterance_scores_the_same_alone, 0, 2);
     tcase_add_loop_test(c, the_log_mel_front_end_leads_to_the_same_encoder, 0, 2);
     tcase_add_loop_test(c, training_is_a_function_of_the_step, 0, 2);
+    tcase_add_loop_test(c, convolutions_give_back_what_they_made, 0, 2);
     tcase_add_loop_test(c, bad_configurations_are_named, 0, (int)(sizeof bad_configs / sizeof *bad_configs));
     suite_add_tcase(s, c);
     return s;

@@ -3,6 +3,7 @@
  * every limit. */
 #include <math.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "libnn/nn.h"
 #include "tests/unit/malloc_count.h"
@@ -227,6 +228,32 @@ START_TEST(too_little_memory_is_an_error_at_every_limit)
 }
 END_TEST
 
+#if MALLOC_COUNTED      /* sanitizers need more address space than there is */
+/* Where the system allows less than the machine has, a default tape takes less, computes, and names that limit when it is
+ * full. _i: address space is limited, as by Grid Engine; or what may be written, as where nothing is overcommitted. */
+START_TEST(a_default_tape_takes_what_the_system_leaves)
+{
+    rlim_t most = (rlim_t)3 << 30;
+    recogniser k = make(true);
+    base_error e = BASE_ERROR_INIT;
+    nn_tape *t;
+
+    ck_assert_int_eq(setrlimit(_i ? RLIMIT_DATA : RLIMIT_AS, &(struct rlimit){ most, most }), 0);
+    t = nn_tape_new(NULL, &e);
+    ck_assert_msg(t != NULL, "%s", e.text);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(step(t, &k, i), BASE_OK);
+    nn_tape_begin(t, NN_INFER, 0);
+    ck_assert_ptr_null(nn_input(t, NULL, (int64_t)most / 4, 1, 0, NULL));
+    ck_assert_int_eq(nn_tape_error(t)->status, BASE_NO_MEMORY);
+    ck_assert_msg(strstr(nn_tape_error(t)->text, _i ? "ulimit -d" : "ulimit -v") != NULL, "%s", nn_tape_error(t)->text);
+    use_after_failure(t);
+    nn_tape_free(t);
+    drop(&k);
+}
+END_TEST
+#endif
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("step");
@@ -237,6 +264,9 @@ static Suite *suite(void)
     tcase_add_loop_test(c, memory_does_not_grow, 0, 2);
     tcase_add_loop_test(c, a_step_depends_on_nothing_before_it, 0, 2);
     tcase_add_loop_test(c, too_little_memory_is_an_error_at_every_limit, 0, 2);
+#if MALLOC_COUNTED
+    tcase_add_loop_test(c, a_default_tape_takes_what_the_system_leaves, 0, 2);
+#endif
     suite_add_tcase(s, c);
     return s;
 }
