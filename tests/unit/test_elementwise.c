@@ -360,6 +360,32 @@ START_TEST(fused_operators_are_their_parts)
 }
 END_TEST
 
+/* Subnormal weights count as 0 in a product of any size, and what the program set for its own numbers stays. */
+START_TEST(subnormal_weights_are_zeros)
+{
+    enum { ROWS = 70, COLS = 130 };
+    static float weights[COLS * COLS], bias[COLS];
+    volatile float tiny = 1e-40f, half = 0.5f;
+
+    for (int i = 0; i < COLS * COLS; i++)
+        weights[i] = i % 3 ? -1e-40f : 1e-41f;
+    for (int i = 0; i < COLS; i++)
+        bias[i] = 0.25f * (float)(i - 60);
+    for (int rows = 1; rows <= ROWS; rows += ROWS - 1) {
+        nn_tensor *x, *y;
+
+        nn_tape_begin(tape, NN_INFER, 0);
+        x = nn_input(tape, NULL, rows, COLS, 0, NULL);
+        for (int64_t i = 0; i < nn_numel(x); i++)
+            x->x[i] = 1e6f;
+        y = nn_linear(tape, x, nn_input(tape, weights, COLS, COLS, 0, NULL), nn_input(tape, bias, 1, COLS, 0, NULL));
+        for (int64_t i = 0; i < nn_numel(y); i++)
+            ck_assert_msg(y->x[i] == bias[i % COLS], "%g and not %g", (double)y->x[i], (double)bias[i % COLS]);
+        ck_assert(tiny * half > 0.0f);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("elementwise");
@@ -376,6 +402,7 @@ static Suite *suite(void)
     tcase_add_test(c, shapes_that_do_not_fit);
     tcase_add_test(c, nothing_in_nothing_out);
     tcase_add_test(c, fused_operators_are_their_parts);
+    tcase_add_test(c, subnormal_weights_are_zeros);
     suite_add_tcase(s, c);
     return s;
 }
