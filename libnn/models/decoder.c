@@ -1,14 +1,17 @@
 /* The Transformer decoder of Hugging Face's BertLMHeadModel with cross-attention (Vaswani et al. 2017, post-norm,
  * BERT's embeddings and head), for all words of a sentence at once or word by word.
  *
- * Word by word, a layer's keys and values of every word read so far are rows of a table that only grows; a hypothesis
- * is the list of its words' rows. So nothing is moved when hypotheses are dropped or doubled, and hypotheses share what
- * they have in common. Those of a sentence stand together, and attend to its source as if they were one sequence. */
+ * Word by word, keys and values of the words read so far are rows of a table, and a hypothesis is the list of its words'
+ * rows. So nothing is moved or copied when hypotheses are dropped or doubled, and hypotheses share what they have in common;
+ * a row that no hypothesis has any more is the next one's. Those of a sentence stand together, and attend to its source as if
+ * they were one sequence. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/parallel.h"
 #include "libnn/models/encoder.h"
 
 static const nn_layer_names names = {
@@ -36,10 +39,11 @@ struct nn_decoding {
     int       sentences, length;    /* length: words every hypothesis has read */
     int64_t  *source_begin;         /* [sentences + 1] */
     float    *source;               /* [layers][rows of the source][2 width] keys and values */
-    float    *past;                 /* [layers][room][2 width] */
-    int64_t   room, used;           /* rows */
+    float    *past;                 /* [room][layers][2 width] keys and values of words */
+    int64_t   room, used;           /* rows; used: those that were ever taken */
+    bool     *taken;                /* [room] by one of the hypotheses */
     int      *rows, *rows_before;   /* [hypotheses][length] rows of each one's words; of the step before, one less */
-    int64_t  *rows_begin, *each;    /* [hypotheses + 1] i * length, and i */
+    int64_t  *each;                 /* [hypotheses + 1] i */
     int64_t   n;                    /* hypotheses of the step */
     const int64_t *begin;           /* [sentences + 1] hypotheses of each sentence, in this step */
 };
@@ -94,22 +98,75 @@ static nn_tensor *regroup(nn_tape *t, nn_tensor *x, int n, const int64_t *begin)
     return x ? nn_input_wrap(t, x->x, x->rows, x->cols, n, begin) : NULL;
 }
 
+/* Keys and values of layer i in a row of the table. */
+static float *past_of(const nn_decoding *d, int i, int row)
+{
+    const nn_encoder_config *c = &d->m->c.encoder;
+
+    return d->past + ((int64_t)row * c->layers + i) * 2 * c->width;
+}
+
+/* scores [hypotheses * heads][length] = q k' / sqrt(columns of a head). */
+BASE_CLONES static void score_past(const nn_decoding *d, int i, const nn_tensor *qkv, float *scores)
+{
+    const nn_encoder_config *c = &d->m->c.encoder;
+    int size = c->width / c->heads;
+    float scale = 1.0f / sqrtf((float)size);
+
+    base_parallel_for(d->n * d->length, d->length, word, end)
+        for (; word < end; word++) {
+            int64_t h = word / d->length, j = word % d->length;
+            const float *q = qkv->x + h * qkv->cols, *k = past_of(d, i, d->rows[word]);
+
+            for (int64_t a = 0; a < c->heads; a++) {
+                float sum = 0.0f;
+
+#pragma omp simd reduction(+ : sum)
+                for (int64_t column = a * size; column < (a + 1) * size; column++)
+                    sum += q[column] * k[column];
+                scores[(h * c->heads + a) * d->length + j] = sum * scale;
+            }
+        }
+}
+
+/* y [hypotheses][width] = the values, weighted. A thread takes whole hypotheses, as above. */
+BASE_CLONES static void weigh_past(const nn_decoding *d, int i, const float *weights, float *y)
+{
+    const nn_encoder_config *c = &d->m->c.encoder;
+    int size = c->width / c->heads;
+
+    memset(y, 0, (size_t)(d->n * c->width) * sizeof *y);
+    base_parallel_for(d->n * d->length, d->length, word, end)
+        for (; word < end; word++) {
+            int64_t h = word / d->length, j = word % d->length;
+            const float *v = past_of(d, i, d->rows[word]) + c->width;
+
+            for (int64_t a = 0; a < c->heads; a++) {
+                float weight = weights[(h * c->heads + a) * d->length + j], *out = y + h * c->width;
+
+                for (int64_t column = a * size; column < (a + 1) * size; column++)
+                    out[column] += weight * v[column];
+            }
+        }
+}
+
 /* Every hypothesis's newest word attends to all of its words: those before are in the table, where the new ones go. */
 static nn_tensor *attend_to_past(nn_tape *t, const nn_decoding *d, int i, nn_tensor *qkv)
 {
     const nn_encoder_config *c = &d->m->c.encoder;
-    int64_t two = 2 * (int64_t)c->width;
-    float *past = d->past + i * d->room * two;
-    nn_tensor *q, *kv;
+    nn_tensor *scores = nn_input(t, NULL, d->n * c->heads, d->length, 0, NULL), *y;
 
-    if (!qkv)
+    if (!qkv || !scores)
         return NULL;
     for (int64_t h = 0; h < d->n; h++)
-        memcpy(past + (d->used + h) * two, qkv->x + h * qkv->cols + c->width, (size_t)two * sizeof *past);
-    q = regroup(t, nn_slice(t, qkv, 0, c->width), (int)d->n, d->each);
-    kv = nn_input_wrap(t, past, d->used + d->n, 2 * c->width, 0, NULL);
-    kv = nn_embedding(t, kv, d->rows, d->n * d->length, (int)d->n, d->rows_begin);
-    return nn_cross_attention(t, q, kv, c->heads, c->attention_dropout, "attention");
+        memcpy(past_of(d, i, d->rows[h * d->length + d->length - 1]), qkv->x + h * qkv->cols + c->width,
+            2 * (size_t)c->width * sizeof *d->past);
+    score_past(d, i, qkv, scores->x);
+    scores = nn_softmax(t, scores);
+    y = nn_input(t, NULL, d->n, c->width, 0, NULL);
+    if (scores && y)
+        weigh_past(d, i, scores->x, y->x);
+    return scores ? y : NULL;
 }
 
 /* kv: keys and values of the source. d NULL: x are whole sentences; else the newest words of d's hypotheses. */
@@ -229,51 +286,63 @@ void nn_decoding_free(nn_decoding *d)
     free(d->past);
     free(d->rows);
     free(d->rows_before);
-    free(d->rows_begin);
+    free(d->taken);
     free(d->each);
     free(d);
 }
 
-/* The tables of all layers are one block: each layer's share moves up when they grow. */
-static bool make_past(nn_decoding *d, int64_t n)
-{
-    const nn_encoder_config *c = &d->m->c.encoder;
-    int64_t row = 2 * (int64_t)c->width, room = d->room;
-
-    if (d->used + n <= room)
-        return true;
-    room = 2 * room > d->used + n ? 2 * room : d->used + n;
-    if (!grow(&d->past, room, (size_t)(row * c->layers) * sizeof *d->past))
-        return false;
-    for (int i = c->layers; --i > 0; )
-        memmove(d->past + i * room * row, d->past + i * d->room * row, (size_t)(d->used * row) * sizeof *d->past);
-    d->room = room;
-    return true;
-}
-
-/* The hypotheses' lists of rows, one longer, or from nothing at the first word. */
+/* The hypotheses' lists of rows with a place for one more, or from nothing at the first word. */
 static bool follow(nn_decoding *d, int64_t n, const int *from)
 {
     int length = d->length + 1;
     int *rows;
 
-    if (!grow(&d->rows_before, n * length, sizeof *d->rows_before) ||
-        !grow(&d->rows_begin, n + 1, sizeof *d->rows_begin) || !grow(&d->each, n + 1, sizeof *d->each))
+    if (!grow(&d->rows_before, n * length, sizeof *d->rows_before) || !grow(&d->each, n + 1, sizeof *d->each))
         return false;
     rows = d->rows_before;
     d->rows_before = d->rows;
     d->rows = rows;
-    for (int64_t i = 0; i <= n; i++) {
-        d->rows_begin[i] = i * length;
+    for (int64_t i = 0; i <= n; i++)
         d->each[i] = i;
-    }
-    for (int64_t i = 0; i < n; i++, rows += length) {
+    for (int64_t i = 0; i < n; i++, rows += length)
         if (length > 1)
             memcpy(rows, d->rows_before + (int64_t)from[i] * d->length, (size_t)d->length * sizeof *rows);
-        rows[d->length] = (int)(d->used + i);
-    }
     d->length = length;
     d->n = n;
+    return true;
+}
+
+static bool make_past(nn_decoding *d, int64_t rows)
+{
+    const nn_encoder_config *c = &d->m->c.encoder;
+    int64_t room = d->room > 0 ? d->room : 16;
+
+    while (room < rows)
+        room += room / 2;
+    if (room > d->room && (!grow(&d->past, room, (size_t)c->layers * 2 * (size_t)c->width * sizeof *d->past) ||
+        !grow(&d->taken, room, sizeof *d->taken)))
+        return false;
+    d->room = room;
+    return true;
+}
+
+/* Gives every hypothesis's newest word a row that none of them has. */
+static bool take_rows(nn_decoding *d)
+{
+    int64_t row = 0;
+
+    if (!make_past(d, d->used + d->n))
+        return false;
+    memset(d->taken, 0, (size_t)(d->used + d->n) * sizeof *d->taken);
+    for (int64_t h = 0; h < d->n; h++)
+        for (int j = 0; j < d->length - 1; j++)
+            d->taken[d->rows[h * d->length + j]] = true;
+    for (int64_t h = 0; h < d->n; h++, row++) {
+        while (d->taken[row])
+            row++;
+        d->rows[h * d->length + d->length - 1] = (int)row;
+    }
+    d->used = row > d->used ? row : d->used;
     return true;
 }
 
@@ -304,11 +373,10 @@ static const float *next(void *self, const int64_t *begin, const int *from, cons
     int64_t n = begin[d->sentences];
     nn_tensor *x = NULL;
 
-    if (make_past(d, n) && follow(d, n, from)) {
+    if (follow(d, n, from) && take_rows(d)) {
         d->begin = begin;
         nn_tape_begin(d->tape, NN_INFER, 0);
         x = nn_log_softmax(d->tape, nn_decoder_words(d->tape, d->m, next_states(d, words)));
-        d->used += n;
     }
     if (!x)
         fail(d, e);

@@ -10,7 +10,7 @@ static const char usage[] =
     "Speed of every operator, at HuBERT-large's and BERT-base's shapes, beside the machine's measured peaks; with --step, of\n"
     "training steps on 56 s of speech: seconds, useful GFLOP/s, share of peak, memory, for HuBERT-large with CTC and emotion, or,\n"
     "with --stage, the whole system with BERT-base, a decoder of 8 layers and TGF (random weights);\n"
-    "with --decode, of BERT-base and a decoder of 8 layers writing 16 sentences of 20 words; with --load, of loading\n"
+    "with --decode, of BERT-base and a decoder of 8 layers writing 16 sentences; with --load, of loading\n"
     "HuBERT-large (1.3 GB are written there and removed again); with --tokenize, of cutting lines of standard input into\n"
     "WordPieces.\n"
     "Usage: bench [options]\n"
@@ -22,13 +22,14 @@ int main(int argc, char **argv)
     bench_step_options so = { .steps = 2 };
     bool step = false, decode = false, huge = true;
     double seconds = 0.5;
-    int status;
+    int words = 20, status;
     base_options *po = base_options_new(usage);
 
     base_option_text(po, "only", &only, "operators whose name contains this");
     base_option_float(po, "seconds", &seconds, 0.0, 1e4, "time spent on each operator, or on the tokenizer");
     base_option_bool(po, "step", &step, "time training steps");
     base_option_bool(po, "decode", &decode, "time beam search over words");
+    base_option_int(po, "words", &words, 1, 500, "with --decode: of each sentence");
     base_option_int(po, "stage", &so.stage, 0, 2, "with --step: 1 or 2 of the whole system; 0: HuBERT-large alone");
     base_option_int(po, "adapter-layers", &so.adapter_layers, 0, 96, "with --stage=2: the upper layers that have adapters; 0: all");
     base_option_bool(po, "kept-features", &so.keep, "with --step: the convolutions' output is there already, as in training");
@@ -47,7 +48,7 @@ int main(int argc, char **argv)
     else if (step)
         status = bench_steps(&so);
     else
-        status = decode ? bench_decoding(so.tiny, so.steps) : bench_operators(only, seconds);
+        status = decode ? bench_decoding(so.tiny, so.steps, words) : bench_operators(only, seconds);
     base_options_free(po);
     return status != 0;
 }

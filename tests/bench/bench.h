@@ -29,8 +29,8 @@ int bench_loading(bool tiny, const char *dir);
 /* Lines of standard input into the pieces of a vocab.txt or tokenizer.json. */
 int bench_tokenizer(const char *vocab, double seconds);
 
-/* BERT-base and a decoder of 8 layers, 16 sentences of 20 words, beams of 1 and 5, each `steps` times. */
-int bench_decoding(bool tiny, int steps);
+/* BERT-base and a decoder of 8 layers, 16 sentences of `words` words, beams of 1 and 5, each `steps` times. */
+int bench_decoding(bool tiny, int steps, int words);
 
 /* Lengths in samples at 16 kHz of 16 utterances, 56.1 s in all: lognormal with the median 3.6 s. */
 extern const int64_t bench_lengths[16];

@@ -1,5 +1,5 @@
 /* Writing sentences: BERT-base over 16 of 20 tokens, a decoder of 8 layers on its states, one word table; random weights,
- * every hypothesis made to have 20 words. */
+ * every hypothesis made to have so many words. */
 #include "tests/bench/bench.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 
 #include "base/progress.h"
 
-enum { SENTENCES = 16, WORDS = 20 };
+enum { SENTENCES = 16, READ = 20 };     /* READ: words of each that are read */
 
 typedef struct setup {
     nn_bert_config c;
@@ -42,21 +42,21 @@ static bool make(setup *s, bool tiny, base_error *e)
 /* NULL: the reason is in e. */
 static nn_decoding *read_sentences(const setup *s, base_error *e)
 {
-    int ids[SENTENCES * WORDS];
+    int ids[SENTENCES * READ];
     int64_t begin[SENTENCES + 1];
     nn_tensor *x;
 
-    for (int i = 0; i < SENTENCES * WORDS; i++)
+    for (int i = 0; i < SENTENCES * READ; i++)
         ids[i] = i * 7919 % s->c.vocab_size;
     for (int u = 0; u <= SENTENCES; u++)
-        begin[u] = u * WORDS;
+        begin[u] = u * READ;
     nn_tape_begin(s->tape, NN_INFER, 0);
     x = nn_bert_encode(s->tape, s->bert, nn_bert_embed(s->tape, s->bert, ids, NULL, SENTENCES, begin), -1);
     return nn_decoding_new(s->tape, s->decoder, x, e);
 }
 
 /* Words written, summed over the best hypotheses; -1: the reason is in e. */
-static int write_sentences(const setup *s, int beam, base_error *e)
+static int write_sentences(const setup *s, int beam, int length, base_error *e)
 {
     nn_sequence_options o = NN_SEQUENCE_DEFAULTS;
     nn_hypothesis out[SENTENCES];
@@ -67,7 +67,7 @@ static int write_sentences(const setup *s, int beam, base_error *e)
         return -1;
     nn_sequence_model m = nn_decoding_model(d);
     o.beam = beam;
-    o.shortest = o.longest = WORDS;
+    o.shortest = o.longest = length;
     if (nn_sequence_beam(&m, &o, out, found, e))
         words = -1;
     for (int u = 0; words >= 0 && u < SENTENCES; u++) {
@@ -79,7 +79,7 @@ static int write_sentences(const setup *s, int beam, base_error *e)
     return words;
 }
 
-int bench_decoding(bool tiny, int steps)
+int bench_decoding(bool tiny, int steps, int words)
 {
     static const int beams[] = { 1, 5 };
     setup s = { 0 };
@@ -91,11 +91,11 @@ int bench_decoding(bool tiny, int steps)
 
         for (int k = 0; good && k < steps; k++) {
             double start = base_seconds();
-            good = write_sentences(&s, beams[i], &e) == SENTENCES * WORDS;
+            good = write_sentences(&s, beams[i], words, &e) == SENTENCES * words;
             best = fmin(best, base_seconds() - start);
         }
         if (good)
-            printf("%d sentences of %d words, beam %d: %8.3f s  %6.2f GiB at most\n", SENTENCES, WORDS, beams[i], best,
+            printf("%d sentences of %d words, beam %d: %8.3f s  %6.2f GiB at most\n", SENTENCES, words, beams[i], best,
                 (double)base_memory_peak() / (1 << 30));
     }
     if (!good)

@@ -1,5 +1,7 @@
 /* The decoder against transformers: every layer's states, logits, loss, every gradient, and what beam search finds, of the
  * tiny models that tests/parity/make_decoder.py wrote; word by word against all words at once. */
+#include <malloc.h>
+
 #include "tests/unit/malloc_fault.h"
 #include "tests/unit/parity.h"
 
@@ -288,6 +290,37 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+#if MALLOC_FAULTS && __GLIBC_PREREQ(2, 33)
+/* Rows that no hypothesis has any more are taken again: where all go on from one, a word costs one row, not one for each. */
+START_TEST(dropped_hypotheses_leave_their_memory)
+{
+    enum { EACH = 300, ALL = 3 * EACH, STEPS = 10 };
+    static const int64_t begin[] = { 0, EACH, 2 * EACH, ALL };
+    static int from[ALL], next[ALL];
+    model m = open_model();
+    nn_decoding *d = start(&m);
+    nn_sequence_model s = nn_decoding_model(d);
+    size_t row = (size_t)m.c.encoder.layers * 2 * (size_t)m.c.encoder.width * sizeof(float), before = 0, after;
+
+    for (int i = 0; i < ALL; i++) {
+        from[i] = i / EACH * EACH;
+        next[i] = 5 + i % 3;
+    }
+    for (int k = 0; k < STEPS; k++) {
+        base_error e = BASE_ERROR_INIT;
+
+        ck_assert_msg(s.next(s.self, begin, from, next, &e) != NULL, "%s", e.text);
+        if (k == 2)
+            before = mallinfo2().uordblks + mallinfo2().hblkhd;
+    }
+    after = mallinfo2().uordblks + mallinfo2().hblkhd;
+    ck_assert_uint_lt(after, before + ALL * row + ALL * 2 * STEPS * sizeof(int));      /* and the lists of rows */
+    nn_decoding_free(d);
+    close_model(&m);
+}
+END_TEST
+#endif
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("decoder");
@@ -301,6 +334,9 @@ static Suite *suite(void)
     tcase_add_test(c, search_finds_what_it_finds_in_pytorch);
     tcase_add_test(c, a_word_too_many_is_an_error);
     tcase_add_test(c, every_allocation_may_fail);
+#if MALLOC_FAULTS && __GLIBC_PREREQ(2, 33)
+    tcase_add_test(c, dropped_hypotheses_leave_their_memory);
+#endif
     suite_add_tcase(s, c);
     return s;
 }
