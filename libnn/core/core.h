@@ -46,6 +46,8 @@ struct nn_node {
     nn_node     *before;
 };
 
+#define NN_IS_PARAMETER 128     /* a bit of nn_tensor.state; the others are the tape's */
+
 /* ---- recording -------------------------------------------------------------------------------------------------- */
 
 typedef struct nn_shape { int64_t rows; int cols; const nn_seqs *seqs; } nn_shape;
@@ -104,6 +106,34 @@ void nn_dropout_mask(const base_random *r, float p, int64_t first, int64_t n, fl
  * threads; inside a parallel region one thread does all. */
 void nn_gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a, int64_t lda,
     const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+
+/* ---- what operators make of weights (derived.c) ------------------------------------------------------------------ */
+
+/* `count` floats that make writes, out of a parameter's values and whatever else hash holds the values of. */
+typedef struct nn_derivation {
+    int64_t     count;
+    uint64_t    hash;
+    void      (*make)(const void *self, float *x);
+    const void *self;
+} nn_derivation;
+
+/* One of a parameter's; users: derived.c. */
+typedef struct nn_derived {
+    float      *x;
+    int64_t     count;
+    uint64_t    hash;
+    _Atomic int users;
+} nn_derived;
+#define NN_FORMS 2      /* a parameter has so many */
+
+/* x: the values, good until done; NULL: the tape has an error. Of a parameter they are kept beside it, as form number `form`,
+ * and made anew only when the hash is another; of other tensors they are scratch. After nn_record, before nn_result. */
+typedef struct nn_derived_values { const float *x; nn_derived *of; } nn_derived_values;
+nn_derived_values nn_derive(nn_tape *t, nn_tensor *w, int form, const nn_derivation *how);
+void              nn_derive_done(nn_derived_values v);
+nn_derived       *nn_params_derived(nn_tensor *w, int form);    /* params.c; NULL: w is no parameter */
+/* A hash of n floats, continued from h; the same at any number of threads. */
+uint64_t          nn_hash_floats(uint64_t h, const float *x, int64_t n);
 
 /* ---- samples for tests and bench --------------------------------------------------------------------------------- */
 

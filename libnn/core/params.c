@@ -17,9 +17,10 @@
 
 /* What models hold: one or several parameters stored one behind another. */
 typedef struct joined {
-    nn_tensor     tensor;
+    nn_tensor     tensor;           /* first: a parameter is found by its tensor */
     int           first, count;     /* its parameters */
     uint64_t      frozen;           /* bit i: parameter first + i */
+    nn_derived    derived[NN_FORMS];
     struct joined *next;
 } joined;
 
@@ -74,6 +75,8 @@ void nn_params_free(nn_params *p)
         free((char *)p->at[i].name);
     for (joined *j = p->head, *next; j; j = next) {
         next = j->next;
+        for (int i = 0; i < NN_FORMS; i++)
+            base_pages_free(j->derived[i].x, (size_t)j->derived[i].count * sizeof *j->derived[i].x);
         free(j);
     }
     for (kept *k = p->kept, *next; k; k = next) {
@@ -197,6 +200,7 @@ nn_tensor *nn_params_add(nn_params *p, nn_init init, const char *name, int ndim,
     j->count = n;
     j->tensor.rows = ndim == 1 ? 1 : n * shape[0];
     j->tensor.cols = (int)(ndim == 1 ? n * shape[0] : shape[0] ? q->count / shape[0] : 0);
+    j->tensor.state = NN_IS_PARAMETER;
     j->tensor.name = p->at[j->first].name;
     *p->tail = j;
     p->tail = &j->next;
@@ -217,6 +221,11 @@ void nn_params_thaw(nn_params *p, const char *part)
         for (int i = 0; i < j->count; i++)
             if (strstr(p->at[j->first + i].name, part))
                 set_frozen(j, i, false);
+}
+
+nn_derived *nn_params_derived(nn_tensor *w, int form)
+{
+    return w->state & NN_IS_PARAMETER ? &((joined *)(void *)w)->derived[form] : NULL;
 }
 
 /* Floats of all tensors that are frozen, or that are not; -1: more than memory can address. */

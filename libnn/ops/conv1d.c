@@ -2,7 +2,7 @@
  *
  * No im2col: with channels last, the s frames of x from row t s + j on are s C values in a row, and those of the next t
  * lie s C further. So the taps, cut into groups of s, are products of x, read with a row stride of s C, with columns of
- * the weights in the order (out, tap, in); their gradients likewise. Keeps x and w. */
+ * the weights in the order (out, tap, in), which a parameter keeps beside it; their gradients likewise. Keeps x and w. */
 #include <string.h>
 
 #include "libnn/ops/affine.h"
@@ -11,6 +11,7 @@
 
 typedef struct conv {
     int in, out, k, stride;
+    uint64_t hash;          /* of the weights and their order */
 } conv;
 
 /* A group of taps as a matrix: `cols` values of each window of x, beginning `offset` values into it. */
@@ -27,9 +28,13 @@ static group group_at(const conv *c, int i)
 
 static int64_t frames_of(const conv *c, int64_t rows) { return rows < c->k ? 0 : (rows - c->k) / c->stride + 1; }
 
-/* w [out][in][k] -> v [out][k][in], and back, adding. */
-static void taps_before_channels(const conv *c, const float *w, float *v)
+typedef struct order { const conv *c; const float *w; } order;
+
+/* w [out][in][k] -> v [out][k][in], and below back, adding. */
+static void taps_before_channels(const void *self, float *v)
 {
+    const conv *c = ((const order *)self)->c;
+    const float *w = ((const order *)self)->w;
     int64_t n = (int64_t)c->in * c->k;
 
     base_parallel_for(c->out, 1, o, end)
@@ -37,6 +42,14 @@ static void taps_before_channels(const conv *c, const float *w, float *v)
             for (int i = 0; i < c->in; i++)
                 for (int j = 0; j < c->k; j++)
                     v[o * n + j * c->in + i] = w[o * n + i * c->k + j];
+}
+
+static nn_derived_values ordered(nn_tape *t, const conv *c, nn_tensor *w)
+{
+    order o = { c, w->x };
+    nn_derivation how = { nn_numel(w), c->hash, taps_before_channels, &o };
+
+    return nn_derive(t, w, 0, &how);
 }
 
 static void add_channels_before_taps(const conv *c, const float *v, float *w)
@@ -126,14 +139,14 @@ static void weight_gradient(const conv *c, float *dv, const float *dy, int64_t r
 static void backward(nn_node *g)
 {
     const conv *c = g->data;
-    const nn_tensor *x = g->in[0], *w = g->in[1], *y = g->out;
+    const nn_tensor *x = g->in[0], *y = g->out;
+    nn_tensor *w = g->in[1];
     float *dx = nn_grad(g, 0), *dw = nn_grad(g, 1), *db = nn_grad(g, 2);
-    float *v = nn_scratch(g->tape, nn_numel(w)), *dv = nn_scratch(g->tape, dw ? nn_numel(w) : 0);
+    float *dv = nn_scratch(g->tape, dw ? nn_numel(w) : 0);
+    nn_derived_values v = { NULL };
 
-    if (!v || !dv)
+    if (!dv || (dx && !(v = ordered(g->tape, c, w)).x))
         return;
-    if (dx)
-        taps_before_channels(c, w->x, v);
     if (dw)
         memset(dv, 0, (size_t)nn_numel(w) * sizeof *dv);
     for (int u = 0; u < x->seqs->n; u++) {
@@ -141,10 +154,11 @@ static void backward(nn_node *g)
         const float *dy = y->dx + from * c->out;
 
         if (dx && rows)
-            input_gradient(c, dx + at, dy, rows, v);
+            input_gradient(c, dx + at, dy, rows, v.x);
         if (dw && rows)
             weight_gradient(c, dv, dy, rows, x->x + at);
     }
+    nn_derive_done(v);
     if (dw)
         add_channels_before_taps(c, dv, dw);
     if (db)
@@ -185,7 +199,7 @@ nn_tensor *nn_conv1d(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor *b, int k
     const nn_seqs *seqs;
     nn_node *g;
     conv *c;
-    float *v;
+    nn_derived_values v;
 
     if (!nn_ready(t, x, w))
         return NULL;
@@ -193,16 +207,18 @@ nn_tensor *nn_conv1d(nn_tape *t, nn_tensor *x, nn_tensor *w, nn_tensor *b, int k
         return nn_tape_fail(t, BASE_SHAPE, "conv1d: x %s of %d columns, %d taps, stride %d, w [%lld][%d], b [%lld][%d]",
             x->seqs ? "utterances" : "loose rows", x->cols, k, stride, (long long)w->rows, w->cols,
             (long long)(b ? b->rows : 0), b ? b->cols : 0);
-    conv size = { x->cols, (int)w->rows, k, stride };
+    conv size = { x->cols, (int)w->rows, k, stride, 0 };
     if (!(seqs = frames_after(t, &size, x->seqs)))
         return NULL;
     g = nn_record(t, &nn_op_conv1d, ((nn_shape){ seqs->begin[seqs->n], size.out, seqs }), x, w, b);
-    if (g && (c = nn_node_data(g, sizeof *c)) && (v = nn_scratch(t, nn_numel(w)))) {
+    if (g && (c = nn_node_data(g, sizeof *c))) {
         *c = size;
+        c->hash = nn_hash_floats((uint64_t)k, w->x, nn_numel(w));
         if (!w->needs_grad)
             g->keeps &= ~NN_KEEPS(0);
-        taps_before_channels(c, w->x, v);
-        forward(c, g->out, x, v, b ? b->x : NULL);
+        if ((v = ordered(t, c, w)).x)
+            forward(c, g->out, x, v.x, b ? b->x : NULL);
+        nn_derive_done(v);
     }
     return nn_result(g);
 }

@@ -6,7 +6,7 @@
  *
  * The convolution of a group is a sum of products: a matrix whose row r holds the TAPS frames from r on, read from row
  * 0, TAPS, 2 TAPS … , times the weights of TAPS taps. The gradient of x is the same with taps reversed and weights
- * transposed. Keeps x, v, g; the normed weights are made again in backward. */
+ * transposed. Keeps x, v, g; the normed weights in both orders stay beside the parameter v. */
 #include <math.h>
 #include <string.h>
 
@@ -19,6 +19,7 @@
 typedef struct pos_conv {
     int groups, width;      /* width: channels of a group */
     int k, steps;           /* steps of TAPS taps; the last may be partly 0 */
+    uint64_t hash;          /* of the weights and their order */
 } pos_conv;
 
 static int64_t group_size(const pos_conv *c) { return (int64_t)c->steps * TAPS * c->width * c->width; }
@@ -64,25 +65,60 @@ static void norms_of(const pos_conv *c, const float *v, tap_sums *s)
         s->norm[j] = sqrt(s->norm[j]);
 }
 
-/* w [groups][tap][in][out], normed; transposed: [groups][tap reversed][out][in], for the gradient of x. */
-static void make_weights(const pos_conv *c, const float *v, const float *g, const double *norm, bool transposed, float *w)
+/* Both in one group: v [out][in][k] -> w [tap][in][out], normed; transposed: [tap reversed][out][in]. */
+typedef struct weights {
+    const pos_conv *c;
+    const float *v, *g;
+    tap_sums    *sums;
+    bool         transposed;
+} weights;
+
+#define TILE 16         /* a cache line of floats */
+
+/* Columns from .. from + TILE - 1 of row a of all taps of a group, of which v and w stand at the first value: cache lines of v
+ * are read, and of w written, once. */
+static void make_columns(const weights *m, const float *scale, int64_t a, int64_t from, const float *v, float *w)
 {
+    int64_t n = m->c->width, k = m->c->k, cols = base_min_i64(TILE, n - from);
+    int64_t next_row = m->transposed ? n * k : k, next_col = m->transposed ? k : n * k;
+    float tile[TILE][TILE];
+
+    for (int64_t j = 0; j < k; j += TILE) {
+        int64_t taps = base_min_i64(TILE, k - j);
+
+        for (int64_t b = 0; b < cols; b++)
+            for (int64_t i = 0; i < taps; i++)
+                tile[i][b] = v[a * next_row + (from + b) * next_col + j + i] * scale[j + i];
+        for (int64_t i = 0; i < taps; i++)
+            memcpy(w + ((m->transposed ? k - 1 - j - i : j + i) * n + a) * n + from, tile[i], (size_t)cols * sizeof *w);
+    }
+    for (int64_t j = k; j < m->c->steps * TAPS; j++)
+        memset(w + (j * n + a) * n + from, 0, (size_t)cols * sizeof *w);
+}
+
+static void make_weights(const void *self, float *w)
+{
+    const weights *m = self;
+    const pos_conv *c = m->c;
     int64_t n = c->width;
+    float *scale = (float *)m->sums->product;       /* free until the gradient of the norm */
 
+    norms_of(c, m->v, m->sums);
+    for (int j = 0; j < c->k; j++)
+        scale[j] = (float)(m->g[j] / m->sums->norm[j]);
     base_parallel_for(c->groups * n, 1, row, end)
-        for (; row < end; row++) {
-            float *wg = w + row / n * group_size(c);
-            int64_t o = row % n;
+        for (; row < end; row++)
+            for (int64_t from = 0; from < n; from += TILE)
+                make_columns(m, scale, row % n, from, m->v + row / n * n * n * c->k, w + row / n * group_size(c));
+}
 
-            for (int j = 0; j < c->steps * TAPS; j++) {
-                float scale = j < c->k ? (float)(g[j] / norm[j]) : 0.0f;
-                int64_t tap = transposed && j < c->k ? c->k - 1 - j : j;
-                for (int64_t i = 0; i < n; i++) {
-                    float x = j < c->k ? v[(row * n + i) * c->k + j] * scale : 0.0f;
-                    wg[(tap * n + (transposed ? o : i)) * n + (transposed ? i : o)] = x;
-                }
-            }
-        }
+static nn_derived_values ordered(nn_node *g, tap_sums *sums, bool transposed)
+{
+    const pos_conv *c = g->data;
+    weights m = { c, g->in[1]->x, g->in[2]->x, sums, transposed };
+    nn_derivation how = { group_size(c) * c->groups, c->hash, make_weights, &m };
+
+    return nn_derive(g->tape, g->in[1], transposed, &how);
 }
 
 /* dw in the order of make_weights -> d in the order of v. */
@@ -215,23 +251,26 @@ static void backward(nn_node *g)
 {
     const pos_conv *c = g->data;
     const nn_tensor *x = g->in[0], *v = g->in[1], *gain = g->in[2], *y = g->out;
+    nn_derived_values transposed;
     bool add = false;
     float *dx = nn_grad_fresh(g, 0, &add), *dv = nn_grad(g, 1), *dg = nn_grad(g, 2), *db = nn_grad(g, 3);
-    float *w = nn_scratch(g->tape, group_size(c) * c->groups);
     float *room = nn_scratch(g->tape, window_rows(c) * window_cols(c) * base_threads());
+    float *dw = nn_scratch(g->tape, dv || dg ? group_size(c) * c->groups : 0);
     float *d = nn_scratch(g->tape, dv || dg ? nn_numel(v) : 0);
     tap_sums s;
 
-    if (!w || !room || !d || !take_sums(g->tape, c->k, &s))
+    if (!dw || !room || !d || !take_sums(g->tape, c->k, &s))
         return;
-    norms_of(c, v->x, &s);
     if (dx) {
-        make_weights(c, v->x, gain->x, s.norm, true, w);
-        convolve(c, y, dx, y->dx, w, c->k - 1 - c->k / 2, add, NULL, room);
+        transposed = ordered(g, &s, true);
+        if (transposed.x)
+            convolve(c, y, dx, y->dx, transposed.x, c->k - 1 - c->k / 2, add, NULL, room);
+        nn_derive_done(transposed);
     }
     if (dv || dg) {
-        weight_gradient(c, y, x->x, w, room);
-        reorder_gradient(c, w, d);
+        norms_of(c, v->x, &s);
+        weight_gradient(c, y, x->x, dw, room);
+        reorder_gradient(c, dw, d);
         norm_gradient(c, v->x, gain->x, d, &s, dv, dg);
     }
     if (db)
@@ -254,17 +293,20 @@ const nn_op nn_op_pos_conv = { .name = "pos_conv", .backward = backward, .sample
 
 static void forward(nn_node *g)
 {
-    const pos_conv *c = g->data;
-    nn_tensor *x = g->in[0], *v = g->in[1], *gain = g->in[2], *b = g->in[3];
-    float *w = nn_scratch(g->tape, group_size(c) * c->groups);
+    pos_conv *c = g->data;
+    const nn_tensor *x = g->in[0], *v = g->in[1], *gain = g->in[2], *b = g->in[3];
     float *room = nn_scratch(g->tape, window_rows(c) * window_cols(c) * base_threads());
+    nn_derived_values w;
     tap_sums s;
 
-    if (!w || !room || !take_sums(g->tape, c->k, &s))
+    if (!room || !take_sums(g->tape, c->k, &s))
         return;
-    norms_of(c, v->x, &s);
-    make_weights(c, v->x, gain->x, s.norm, false, w);
-    convolve(c, g->out, g->out->x, x->x, w, c->k / 2, false, b ? b->x : NULL, room);
+    c->hash = nn_hash_floats((uint64_t)c->k << 32 | (uint64_t)c->groups, v->x, nn_numel(v));
+    c->hash = nn_hash_floats(c->hash, gain->x, c->k);
+    w = ordered(g, &s, false);
+    if (w.x)
+        convolve(c, g->out, g->out->x, x->x, w.x, c->k / 2, false, b ? b->x : NULL, room);
+    nn_derive_done(w);
 }
 
 nn_tensor *nn_pos_conv(nn_tape *t, nn_tensor *x, nn_tensor *v, nn_tensor *g, nn_tensor *b, int k, int groups)
@@ -282,7 +324,7 @@ nn_tensor *nn_pos_conv(nn_tape *t, nn_tensor *x, nn_tensor *v, nn_tensor *g, nn_
             g->cols);
     node = nn_record(t, &nn_op_pos_conv, nn_like(x), x, v, g, b);
     if (node && (c = nn_node_data(node, sizeof *c))) {
-        *c = (pos_conv){ groups, x->cols / groups, k, (k + TAPS - 1) / TAPS };
+        *c = (pos_conv){ groups, x->cols / groups, k, (k + TAPS - 1) / TAPS, 0 };
         forward(node);
     }
     return nn_result(node);

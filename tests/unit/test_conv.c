@@ -1,5 +1,7 @@
 /* The convolutions beyond the table's small samples: every relation of taps to stride, stretches and windows with
  * remainders, against the formulas in double. */
+#include <omp.h>
+
 #include "tests/unit/weigh.h"
 
 /* Utterances longer than a task's rows, empty, shorter than the taps, and just as long. */
@@ -172,6 +174,147 @@ START_TEST(shapes_that_do_not_fit_are_refused)
 }
 END_TEST
 
+/* ---- weights in another order, kept ------------------------------------------------------------------------------- */
+
+enum { CHANNELS = 6, K = 5 };
+
+typedef struct net { nn_params *p; nn_tensor *v, *g, *w; nn_tape *t; } net;
+
+static net new_net(bool frozen)
+{
+    net k = { .p = nn_params_new(), .t = new_tape() };
+
+    k.v = nn_params_add(k.p, (nn_init){ NN_INIT_NORMAL, 0.5f }, "v", 3, (const int64_t[]){ CHANNELS, CHANNELS / 2, K });
+    k.g = nn_params_add(k.p, (nn_init){ NN_INIT_UNIFORM, 1.0f }, "g", 1, (const int64_t[]){ K });
+    k.w = nn_params_add(k.p, (nn_init){ NN_INIT_NORMAL, 0.5f }, "w", 3, (const int64_t[]){ CHANNELS, CHANNELS, 3 });
+    if (frozen)
+        nn_params_freeze(k.p, "");
+    ck_assert_int_eq(nn_params_build(k.p, NULL), BASE_OK);
+    nn_params_init(k.p, 1);
+    return k;
+}
+
+/* plain: the weights are copied to the tape, which keeps nothing of them. Values, then the gradient of x; one loss. */
+static void run_net(const net *k, nn_tape *t, bool plain, float *out)
+{
+    enum { ROWS = 40 };
+    int64_t ends[] = { 0, ROWS };
+    float *x = normals(7, ROWS * CHANNELS, 1.0);
+    nn_tensor *v = k->v, *g = k->g, *w = k->w, *in, *h;
+
+    nn_tape_begin(t, NN_TRAIN, 0);
+    if (plain) {
+        v = nn_input_grad(t, v->x, v->rows, v->cols, 0, NULL);
+        g = nn_input_grad(t, g->x, g->rows, g->cols, 0, NULL);
+        w = nn_input_grad(t, w->x, w->rows, w->cols, 0, NULL);
+    }
+    in = nn_input_grad(t, x, ROWS, CHANNELS, 1, ends);
+    h = nn_conv1d(t, nn_pos_conv(t, in, v, g, NULL, K, 2), w, NULL, 3, 2);
+    memcpy(out, h->x, (size_t)nn_numel(h) * sizeof *out);
+    out += nn_numel(h);
+    ck_assert_int_eq(nn_tape_backward(t, nn_mean_square(t, h)), BASE_OK);
+    memcpy(out, in->dx, (size_t)nn_numel(in) * sizeof *out);
+    free(x);
+}
+
+enum { NUMBERS = (40 + 19) * CHANNELS };
+
+/* Kept or not, the bytes are the same, whoever changes the weights in between. */
+START_TEST(changed_weights_are_seen)
+{
+    net k = new_net(_i);
+    nn_adam_options o = NN_ADAM_DEFAULTS;
+    nn_adam *a = nn_adam_new(k.p, &o, NULL);
+    float kept[NUMBERS], made[NUMBERS], last[NUMBERS] = { 0 };
+
+    for (int change = 0; change < 6; change++) {
+        switch (change) {
+        case 1: k.v->x[11] += 0.25f; break;
+        case 2: k.g->x[1] = -k.g->x[1]; break;
+        case 3: k.w->x[7] = -k.w->x[7]; k.w->x[7 + 64] = -k.w->x[7 + 64]; break;
+        case 4: nn_adam_step(a, 1e-2, 1.0); k.v->x[0] += 1.0f; break;
+        case 5: nn_params_init(k.p, 2); break;
+        default: break;
+        }
+        for (int again = 0; again < 2; again++) {
+            nn_params_zero_grads(k.p);
+            run_net(&k, k.t, false, kept);
+            run_net(&k, k.t, true, made);
+            ck_assert_mem_eq(kept, made, sizeof kept);
+        }
+        ck_assert_mem_ne(kept, last, sizeof kept);
+        memcpy(last, kept, sizeof last);
+    }
+    nn_adam_free(a);
+    nn_tape_free(k.t);
+    nn_params_free(k.p);
+}
+END_TEST
+
+typedef struct counted { int calls; float value; } counted;
+
+static void make_counted(const void *self, float *x)
+{
+    counted *c = (counted *)(uintptr_t)self;
+
+    c->calls++;
+    x[0] = c->value;
+}
+
+START_TEST(weights_are_ordered_once_for_each_of_their_values)
+{
+    net k = new_net(true);
+    counted c = { 0, 1.0f };
+
+    nn_tape_begin(k.t, NN_INFER, 0);
+    for (int i = 0; i < 12; i++) {
+        nn_derivation how = { 1, (uint64_t)(i / 4), make_counted, &c };
+        c.value = (float)(i / 4);
+        nn_derived_values v = nn_derive(k.t, k.v, i % 2, &how);
+        ck_assert(v.x && v.x[0] == c.value);
+        nn_derive_done(v);
+    }
+    ck_assert_int_eq(c.calls, 6);       /* three values, two forms */
+    nn_derivation first = { 1, 100, make_counted, &c }, second = { 1, 101, make_counted, &c };
+    c.value = 100.0f;
+    nn_derived_values v = nn_derive(k.t, k.v, 0, &first);
+    c.value = 101.0f;
+    nn_derived_values w = nn_derive(k.t, k.v, 0, &second);      /* the first are being read: these go elsewhere */
+    ck_assert(v.x[0] == 100.0f && w.x[0] == 101.0f && v.x != w.x);
+    nn_derive_done(w);
+    nn_derive_done(v);
+    ck_assert_uint_ne(nn_hash_floats(1, k.v->x, 10), nn_hash_floats(1, k.v->x, 11));
+    ck_assert_uint_ne(nn_hash_floats(1, k.v->x, 10), nn_hash_floats(2, k.v->x, 10));
+    nn_tape_free(k.t);
+    nn_params_free(k.p);
+}
+END_TEST
+
+/* Threads with tapes of their own on the same parameters, which one of them finds new. */
+START_TEST(tapes_share_parameters)
+{
+    net k = new_net(true);
+    float alone[NUMBERS];
+    nn_tape *tapes[4];
+    int wrong = 0;
+
+    for (int i = 0; i < 4; i++)
+        tapes[i] = new_tape();
+    run_net(&k, k.t, true, alone);
+#pragma omp parallel for num_threads(4) reduction(+ : wrong)
+    for (int i = 0; i < 40; i++) {
+        float mine[NUMBERS];
+        run_net(&k, tapes[omp_get_thread_num()], false, mine);
+        wrong += memcmp(mine, alone, sizeof mine) != 0;
+    }
+    ck_assert_int_eq(wrong, 0);
+    for (int i = 0; i < 4; i++)
+        nn_tape_free(tapes[i]);
+    nn_tape_free(k.t);
+    nn_params_free(k.p);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("convolutions");
@@ -182,6 +325,9 @@ static Suite *suite(void)
     tcase_add_loop_test(c, pos_conv_is_the_formula, 0, 4);
     tcase_add_loop_test(c, pos_conv_gradients, 0, 4);
     tcase_add_test(c, shapes_that_do_not_fit_are_refused);
+    tcase_add_loop_test(c, changed_weights_are_seen, 0, 2);
+    tcase_add_test(c, weights_are_ordered_once_for_each_of_their_values);
+    tcase_add_test(c, tapes_share_parameters);
     suite_add_tcase(s, c);
     return s;
 }
