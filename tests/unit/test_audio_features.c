@@ -7,6 +7,7 @@
 #include "base/random.h"
 #include "libaudio/au.h"
 #include "libaudio/fft.h"
+#include "tests/unit/parity.h"
 #include "tests/unit/unit.h"
 
 static void noise(float *x, int64_t n, uint64_t seed)
@@ -153,6 +154,39 @@ START_TEST(mfcc_matches_definition)
     o.lifter = 0;
     o.ceps = 23;
     compare(&o, 3000, 1e-3);
+}
+END_TEST
+
+/* What transformers computes of the same samples (tests/parity/make_features.py). */
+static void agrees(const nn_safetensors *s, const char *name, const au_feature_options *o, double tolerance)
+{
+    const nn_file_tensor *sound = parity_find(s, "x"), *f = parity_find(s, name);
+    au_features *a = au_features_new(o, NULL);
+    float x[2400], want[13 * 40], got[13 * 40];
+
+    ck_assert(sound->shape[0] == 2400 && f->ndim == 2 && f->shape[0] == au_features_rows(a, 2400) && f->shape[1] == au_features_cols(a));
+    ck_assert_int_eq(nn_file_tensor_floats(sound, x, NULL), BASE_OK);
+    ck_assert_int_eq(nn_file_tensor_floats(f, want, NULL), BASE_OK);
+    ck_assert_int_eq(au_features_compute(a, x, 2400, got, NULL), BASE_OK);
+    for (int64_t i = 0; i < f->shape[0] * f->shape[1]; i++)
+        ck_assert_msg(fabs((double)got[i] - want[i]) < tolerance, "%s %lld: %g, expected %g", name, (long long)i, (double)got[i],
+            (double)want[i]);
+    au_features_free(a);
+}
+
+START_TEST(agree_with_transformers)
+{
+    nn_safetensors *s = parity_open("features");
+    au_feature_options o = AU_FEATURE_DEFAULTS;
+
+    agrees(s, "logmel", &o, 2e-4);
+    o.bins = 23;
+    o.kind = AU_MFCC;
+    agrees(s, "mfcc", &o, 2e-3);
+    o.kind = AU_LOG_MEL;
+    o.window = AU_HAMMING;
+    agrees(s, "hamming", &o, 2e-4);
+    nn_safetensors_close(s);
 }
 END_TEST
 
@@ -323,6 +357,7 @@ static Suite *suite(void)
     unit_add(s, fft_is_dft);
     unit_add(s, log_mel_matches_definition);
     unit_add(s, mfcc_matches_definition);
+    unit_add(s, agree_with_transformers);
     unit_add(s, edges_are_mirrored);
     unit_add(s, frame_counts);
     unit_add(s, silence_is_floored);

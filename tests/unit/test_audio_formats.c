@@ -1,5 +1,6 @@
 /* Every format and encoding that libsndfile writes, whole and cut off: the whole sound, or an error, or a warning, but
  * never less sound without a word. */
+#include <math.h>
 #include <sndfile.h>
 #include <string.h>
 
@@ -192,6 +193,45 @@ START_TEST(chained_ogg)
 }
 END_TEST
 
+/* A chirp comes out of lossy codecs in its place and at its level. */
+START_TEST(lossy_codecs_keep_the_sound)
+{
+    static const int formats[] = { SF_FORMAT_OGG | SF_FORMAT_OPUS, SF_FORMAT_OGG | SF_FORMAT_VORBIS, SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III };
+    static const int rates[] = { 16000, 48000 };
+    static float x[48000];
+
+    for (int i = 0; i < 6; i++) {
+        int rate = rates[i / 3], n = rate;
+        SF_INFO info = { .samplerate = rate, .channels = 1, .format = formats[i % 3] };
+        SNDFILE *f = sf_open(files_path("lossy"), SFM_WRITE, &info);
+        base_error e = BASE_ERROR_INIT;
+        double dot = 0, xx = 0, yy = 0;
+        au_audio a;
+
+        if (!f)
+            continue;
+        for (int k = 0; k < n; k++) {
+            double t = (double)k / rate;
+            x[k] = (float)(0.3 * sin(2 * M_PI * (300 * t + 700 * t * t)));
+        }
+        sf_writef_float(f, x, n);
+        sf_close(f);
+        ck_assert_msg(au_read(files_path("lossy"), &as_is, &a, &e) == BASE_OK, "%s", e.text);
+        ck_assert_ptr_null(a.warning);
+        ck_assert_int_eq(a.rate, rate);
+        ck_assert_int_eq(a.n, n);
+        for (int k = 0; k < n; k++) {
+            dot += x[k] * a.x[k];
+            xx += x[k] * x[k];
+            yy += a.x[k] * a.x[k];
+        }
+        ck_assert_msg(dot / sqrt(xx * yy) > 0.99 && fabs(sqrt(yy / xx) - 1) < 0.03, "%x at %d Hz: correlation %.4f, level %.4f",
+            (unsigned)formats[i % 3], rate, dot / sqrt(xx * yy), sqrt(yy / xx));
+        au_audio_free(&a);
+    }
+}
+END_TEST
+
 /* FLAC that does not tell its length, as written to a pipe. */
 START_TEST(flac_of_unknown_length)
 {
@@ -283,6 +323,7 @@ static Suite *suite(void)
     unit_add(s, joined_mp3);
     unit_add(s, frames_of_mp3);
     unit_add(s, chained_ogg);
+    unit_add(s, lossy_codecs_keep_the_sound);
     unit_add(s, flac_of_unknown_length);
     unit_add(s, odd_wav);
     unit_add(s, odd_headers);
