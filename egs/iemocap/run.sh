@@ -11,7 +11,7 @@ bert=                   # of BERT's (base, uncased)
 counts=conf/full_release.counts     # what must be found; "": anything
 text_norm=upper
 folds=all               # or numbers
-dev=                    # as utils/train_folds.sh has it [conf/dev_session.txt or conf/dev_talker.txt]
+dev=                    # as utils/train_folds.sh has it [conf/dev_session.txt or conf/dev_talker.txt where models are chosen on somebody, else none]
 nj=                     # folds at once
 seeds=1                 # say "1 2 3": their spread is in the tables
 train_opts=             # more options of serin-train, --seed=2 say
@@ -32,6 +32,8 @@ cd "$(dirname "$0")"
 . ./cmd.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/setting.sh
+. utils/setting.sh
 # shellcheck source=egs/iemocap/path.sh
 . ./path.sh
 set -euo pipefail
@@ -48,8 +50,10 @@ else
   kind=scratch
 fi
 data=data/$cv dir=exp/$kind-$cv
+# A speaker is kept from training where the model is chosen on somebody.
+if [[ -z $dev ]] && needs_dev "conf/$kind/train.conf conf/$kind/exp.conf" "$train_opts"; then dev=conf/dev_$cv.txt; fi
 experiments() {
-  utils/run_experiments.sh --folds "$folds" --dev "${dev:-conf/dev_$cv.txt}" --nj "$nj" --seeds "$seeds" \
+  utils/run_experiments.sh --folds "$folds" --dev "${dev:-none}" --nj "$nj" --seeds "$seeds" \
     --train-opts "$train_opts" \
     --decode-opts "$decode_opts" --corpus "IEMOCAP, by $cv" --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" \
     --clean true "$@" "$exp" "$data" "$dir"

@@ -55,7 +55,8 @@ for f in "${chosen[@]}"; do
   mv "$inner/utt2fold.new" "$inner/utt2fold"
   begin=
   if [[ $pretrain == @(speech|both) ]]; then begin=" $(quote_words --init-model="$data/folds/$f/pretrain/hubert")"; fi
-  utils/train_folds.sh --conf "$conf" --nj "$nj" --clean "$clean" --train-opts "$train_opts$begin" --decode-opts "$decode_opts" \
+  # A part has nobody to choose a model on: speakers kept for that would be heard by no recogniser.
+  utils/train_folds.sh --conf "$conf" --nj "$nj" --clean "$clean" --train-opts "$train_opts$begin --select=last --patience=0" --decode-opts "$decode_opts" \
     "$inner" "$exp/$f/recogniser"
   decoded=()
   while IFS= read -r part; do decoded+=("$exp/$f/recogniser/$part/decode/text"); done < "$exp/$f/recogniser/folds"

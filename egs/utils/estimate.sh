@@ -40,9 +40,6 @@ calibrate() {           # experiment, kind
   mv "$estimates/$2.tmp" "$estimates/$2"
 }
 
-# The last of the configurations that says so, or of the options.
-epochs_of() { { cat $1; tr ' ' '\n' <<< "$2" | sed 's/^--//'; } | sed -n 's/^epochs=//p' | tail -n 1; }
-
 declare -A told
 tell_cost() {           # experiment, and before it those it goes on from
   local n=$1 first=${after[$1]#=} kind conf fold_opts train share=1
@@ -55,7 +52,7 @@ tell_cost() {           # experiment, and before it those it goes on from
   mkdir -p "$estimates"
   calibrate "$first" "$kind"
   prepare "$n"
-  awk -v n="$n" -v kind="$kind" -v share="$share" -v epochs="$(epochs_of "$conf" "$train")" -v folds="$folds" -v p="$processors" \
+  awk -v n="$n" -v kind="$kind" -v share="$share" -v epochs="$(setting epochs "$conf" "$train")" -v folds="$folds" -v p="$processors" \
     -v sample="$(wc -l < "$estimates/data/utt2spk")" \
     -v durations="$(if [[ -f $data/utt2dur ]]; then awk '{ s += $2 } END { print s }' "$data/utt2dur"; fi)" '
     FILENAME ~ /utt2fold$/ { all++; of[$2]++; if (!($2 in number)) number[$2]; next }

@@ -28,6 +28,8 @@ Options: --folds all|1,2 --dev none|next --nj N --seeds "1 2 3" --train-opts "" 
 . utils/parse_options.sh
 # shellcheck source=egs/utils/words.sh
 . utils/words.sh
+# shellcheck source=egs/utils/setting.sh
+. utils/setting.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -80,6 +82,11 @@ for n in "${chosen[@]}"; do
   done < <(lacks "$n" | sort -u)
 done
 ((refused == 0)) || die "nothing was begun; leave these out of \"$asked\""
+shopt -s nullglob
+if [[ $dev == none ]] && needs_dev "$(printf '%s ' "$conf_dir"/{train,exp,stage2}.con[f])" "$train_opts"; then
+  die "$conf_dir chooses models on development data (select=best, patience), and --dev is none"
+fi
+shopt -u nullglob
 
 # ---- running
 name_of() { local n=${1%%-*}; printf 'exp%02d%s' "$n" "${1#"$n"}"; }

@@ -34,6 +34,8 @@ Options: --conf conf/train.conf --folds all|1,2 --dev none|next|FOLD|FILE --trai
 . utils/folds.sh
 # shellcheck source=egs/utils/words.sh
 . utils/words.sh
+# shellcheck source=egs/utils/setting.sh
+. utils/setting.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -52,9 +54,11 @@ split_words decode_words "$decode_opts"
 mkdir -p "$exp"
 # Published figures are often of the best epoch on the test data; score_folds.sh says so wherever it prints such, and
 # where the first stage was chosen so.
-# shellcheck disable=SC2086
-select=$(cat $conf <(printf '%s\n' "${train_words[@]}") | sed -n 's/^[[:blank:]]*\(--\)\{0,1\}select=\([a-z]*\).*/\2/p' | tail -n 1)
+select=$(setting select "$conf" "$train_opts")
 [[ $select != test || $dev == none ]] || is_fold "$dev" || die "--select=test chooses the epoch on the test data: leave out --dev $dev"
+if [[ $dev == none && $select != test ]] && ! $only_pretrain && needs_dev "$conf" "$train_opts"; then
+  die "the model is chosen on development data (select=best, patience), and --dev is none: next, a fold or a file expected, or --train-opts --select=last"
+fi
 before=
 if [[ -n $init_exp && -f $init_exp/select ]]; then before=$(< "$init_exp/select"); fi
 if [[ $before == test ]]; then echo test; else echo "${select:-last}"; fi > "$exp/select"

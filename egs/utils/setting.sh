@@ -1,0 +1,13 @@
+# Sourced: what a key of serin-train is in the end, by the last of the configurations that says so, or by the options.
+# shellcheck shell=bash
+setting() {             # key, configurations, options
+  # shellcheck disable=SC2086
+  { cat $2; tr ' ' '\n' <<< "$3" | sed 's/^--//'; } | tr -d '\r' |
+    sed -n "s/^[[:blank:]]*${1//-/[-_]}[[:blank:]]*=[[:blank:]]*\([^[:blank:]#]*\).*/\1/p" | tail -n 1
+}
+
+# Whether a model is chosen on development data, and no key names them: then --dev must.
+needs_dev() {           # configurations, options
+  [[ -z $(setting dev-dir "$1" "$2")$(setting dev-speakers "$1" "$2") ]] &&
+    [[ $(setting select "$1" "$2") == best || $(setting patience "$1" "$2") == [1-9]* ]]
+}
