@@ -198,7 +198,7 @@ static base_status make_model(ser_run *r, ser_names *names, base_error *e)
 static double peak_rate(const ser_config *c) { return c->learning_rate > 0 ? c->learning_rate : ser_encoder_rate(c); }
 
 /* Encoders begin with what they have learnt; what is added to them is new, like fusion and heads. */
-static int make_groups(const ser_run *r, nn_group out[5])
+static int make_groups(const ser_run *r, nn_group out[6])
 {
     static const char *const added[] = { "*adapter.", "*.lora." };
     const ser_config *c = r->config;
@@ -216,13 +216,15 @@ static int make_groups(const ser_run *r, nn_group out[5])
                 out[n++] = (nn_group){ added[k], own, -1 };
                 break;
             }
+    if (r->model->lm_head.w && !(c->lambda_ctc > 0))    /* of the first stage: nothing to learn from, and it is not to decay */
+        out[n++] = (nn_group){ "lm_head.", 0, 0 };
     return n;
 }
 
 static base_status make_optimiser(ser_run *r, base_error *e)
 {
     const ser_config *c = r->config;
-    nn_group groups[5];
+    nn_group groups[6];
     nn_adam_options o = NN_ADAM_DEFAULTS;
     bool known = nn_adam_kind_of(c->optimiser, &o.kind) && nn_schedule_kind_of(c->schedule, &r->schedule.kind);
 
