@@ -9,11 +9,12 @@ folds=all               # all, or numbers (1 is the first), or speakers
 dev=none                # next: keep a speaker for choosing the model
 nj=                     # folds at once
 pretrain=none           # speech: the encoder is first pre-trained on the training part of each fold
+retrain=false           # true: finished models that are not of what is asked for are trained anew
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 dir=exp/joint
 help_message="Usage: ./run.sh --emodb DIR [--stage N] [--stop-stage N] [--classes 4|7] [--folds all|1,2|03,08]
-  [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--dir exp/joint] [--pretrain none|speech]"
+  [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--dir exp/joint] [--pretrain none|speech] [--retrain true|false]"
 # shellcheck source=egs/utils/one_group.sh
 . "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
@@ -35,7 +36,7 @@ fi
 
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
   echo "$0: stage 2: training and decoding, a speaker at a time"
-  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" --pretrain "$pretrain" \
+  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" --retrain "$retrain" --pretrain "$pretrain" \
     --train-opts "$train_opts" --decode-opts "$decode_opts" "$data" "$dir"
 fi
 

@@ -4,11 +4,12 @@
 stage=1
 stop_stage=3
 fsdd=
+retrain=false           # true: finished models that are not of what is asked for are trained anew
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 dir=exp/ctc
 help_message="Usage: ./run.sh --fsdd DIR [--stage N] [--stop-stage N]
-  [--train-opts '...'] [--decode-opts '...'] [--dir exp/ctc]"
+  [--train-opts '...'] [--decode-opts '...'] [--dir exp/ctc] [--retrain true|false]"
 # shellcheck source=egs/utils/one_group.sh
 . "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
@@ -29,7 +30,7 @@ fi
 
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
   echo "$0: stage 2: training and decoding"
-  utils/train_folds.sh --folds test --train-opts "$train_opts" --decode-opts "$decode_opts" data/all "$dir"
+  utils/train_folds.sh --folds test --retrain "$retrain" --train-opts "$train_opts" --decode-opts "$decode_opts" data/all "$dir"
 fi
 
 if [ "$stage" -le 3 ] && [ "$stop_stage" -ge 3 ]; then

@@ -14,11 +14,12 @@ folds=all               # or numbers
 dev=                    # as utils/train_folds.sh has it [conf/dev_session.txt or conf/dev_talker.txt where models are chosen on somebody, else none]
 nj=                     # folds at once
 seeds=1                 # say "1 2 3": their spread is in the tables
+retrain=false           # true: finished models that are not of what is asked for are trained anew
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 estimate=10             # seconds to time each kind of network before it is trained; 0: no prediction
 help_message="Usage: ./run.sh --iemocap DIR [--exp '1 2 13-15'] [--cv session|talker] [--hubert DIR --bert DIR]
-  [--stage N] [--stop-stage N] [--folds all|1,2] [--dev none|next|FILE] [--nj N] [--seeds '1 2 3']
+  [--stage N] [--stop-stage N] [--retrain true|false] [--folds all|1,2] [--dev none|next|FILE] [--nj N] [--seeds '1 2 3']
   [--train-opts '...'] [--decode-opts '...']
   [--text-norm upper|none] [--counts FILE|''] [--estimate SECONDS]
 Stages: 0 looks at the corpus, 1 prepares it, 2 predicts the cost, 3 trains, decodes and scores, 4 prints the paper's tables,
@@ -56,7 +57,7 @@ experiments() {
   utils/run_experiments.sh --folds "$folds" --dev "${dev:-none}" --nj "$nj" --seeds "$seeds" \
     --train-opts "$train_opts" \
     --decode-opts "$decode_opts" --corpus "IEMOCAP, by $cv" --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" \
-    --clean true "$@" "$exp" "$data" "$dir"
+    --clean true --retrain "$retrain" "$@" "$exp" "$data" "$dir"
 }
 
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then

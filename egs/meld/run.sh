@@ -11,11 +11,12 @@ bert=                   # of BERT's (base, uncased)
 counts=conf/full_release.counts     # what must be found; "": anything
 nj=                     # jobs that extract sound
 seeds=1                 # say "1 2 3": their spread is in the tables
+retrain=false           # true: finished models that are not of what is asked for are trained anew
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 estimate=10             # seconds to time each kind of network before it is trained; 0: no prediction
 help_message="Usage: ./run.sh --meld DIR|MELD.Raw.tar.gz [--exp '30 32-34'] [--hubert DIR --bert DIR] [--stage N] [--stop-stage N]
-  [--nj N] [--seeds '1 2 3'] [--train-opts '...'] [--decode-opts '...'] [--counts FILE|''] [--estimate SECONDS]
+  [--retrain true|false] [--nj N] [--seeds '1 2 3'] [--train-opts '...'] [--decode-opts '...'] [--counts FILE|''] [--estimate SECONDS]
 Stages: 0 unpacks what is packed (into corpus/) and makes the tables, 1 extracts the sound (ffmpeg), 2 predicts the cost, 3 trains,
 decodes and scores, 4 prints the paper's tables, 5 writes RESULTS.md."
 # shellcheck source=egs/utils/one_group.sh
@@ -46,7 +47,7 @@ if [[ ${exp//[, ]/} =~ ^(0?32)+$ ]]; then sound=false; fi
 data=data/all dir=exp/$kind
 experiments() {
   utils/run_experiments.sh --folds test --dev dev --seeds "$seeds" --train-opts "$train_opts" --decode-opts "$decode_opts" \
-    --corpus "MELD" --has meld --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" --clean true "$@" "$exp" "$data" "$dir"
+    --corpus "MELD" --has meld --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" --clean true --retrain "$retrain" "$@" "$exp" "$data" "$dir"
 }
 
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then

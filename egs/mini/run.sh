@@ -12,6 +12,7 @@ nj=                     # folds at once
 pretrain=               # none, speech, words or both: encoders first pre-trained on each fold's training part [speech; with --exp both]
 more_sentences=20000    # generated text that pre-training on words reads besides
 seeds=1                 # of experiments, say "1 2 3": their spread is in the tables
+retrain=false           # true: finished models that are not of what is asked for are trained anew
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 exp=                    # experiments of the paper, say "1 2 13-15"; utils/experiments.txt has their parts
@@ -21,7 +22,7 @@ dir=                    # where models and scores go [exp/joint; with --exp exp/
 help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts N] [--corpus-opts '...']
   [--folds 1,2|all|Ses01,Ses04] [--dev none|next] [--nj N] [--train-opts '...'] [--decode-opts '...'] [--data DIR]
   [--dir DIR] [--exp '1 2 13-15'] [--noisy auto|true|false] [--seeds '1 2 3']
-  [--pretrain none|speech|words|both] [--more-sentences 20000]"
+  [--pretrain none|speech|words|both] [--more-sentences 20000] [--retrain true|false]"
 # shellcheck source=egs/utils/one_group.sh
 . "$(dirname "$0")/utils/one_group.sh"
 cd "$(dirname "$0")"
@@ -95,7 +96,7 @@ fi
 if [ -n "$exp" ]; then
   if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
     echo "$0: stage 2: experiments $exp"
-    utils/run_experiments.sh --folds "$folds" --dev "$dev" --nj "$nj" --seeds "$seeds" --train-opts "$train_opts" \
+    utils/run_experiments.sh --folds "$folds" --dev "$dev" --nj "$nj" --seeds "$seeds" --retrain "$retrain" --train-opts "$train_opts" \
       --pretrain "$pretrain" --more-text "$more_text" \
       --decode-opts "$decode_opts" --has "$has" --corpus "$name" "$exp" "$data/all" "$dir"
   fi
@@ -109,7 +110,7 @@ fi
 
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
   echo "$0: stage 2: training and decoding"
-  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" --pretrain "$pretrain" --more-text "$more_text" \
+  utils/train_folds.sh --folds "$folds" --dev "$dev" --nj "$nj" --retrain "$retrain" --pretrain "$pretrain" --more-text "$more_text" \
     --train-opts "$train_opts" --decode-opts "$decode_opts" "$data/all" "$dir"
 fi
 

@@ -12,13 +12,17 @@ pretrain=none           # speech or both: the recogniser begins with the fold's 
 train_opts="--input=speech --lambda-gender=0 --lambda-style=0"  # of the recogniser
 decode_opts=            # of serin-decode
 clean=false
+retrain=false           # true: finished models that are not of what is asked for are trained anew
 help_message="Usage: utils/aec_hypotheses.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/aec_hypotheses.sh --folds 1,2 data/all exp/aec
-Options: --conf conf/train.conf --folds all|1,2 --dev none --parts 2 --pretrain none|speech|both --train-opts '' --decode-opts '' --nj N --clean true|false"
+Options: --conf conf/train.conf --folds all|1,2 --dev none --parts 2 --pretrain none|speech|both --train-opts '' --decode-opts '' --nj N --clean true|false
+  --retrain true|false"
 # shellcheck source=egs/utils/one_group.sh
 . utils/one_group.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/hold.sh
+. utils/hold.sh
 # shellcheck source=egs/utils/dev_speaker.sh
 . utils/dev_speaker.sh
 # shellcheck source=egs/utils/folds.sh
@@ -34,7 +38,7 @@ die() { echo "$0: $1" >&2; exit 1; }
 [[ -s $data/utt2fold ]] || die "$data/utt2fold is missing or empty"
 ((parts >= 2)) || die "--parts $parts: at least 2 expected"
 choose_folds "$data" "$folds"
-mkdir -p "$exp"
+hold "$exp/.lock"
 printf '%s\n' "${chosen[@]}" > "$exp/folds"
 
 for f in "${chosen[@]}"; do
@@ -56,7 +60,7 @@ for f in "${chosen[@]}"; do
   begin=
   if [[ $pretrain == @(speech|both) ]]; then begin=" $(quote_words --init-model="$data/folds/$f/pretrain/hubert")"; fi
   # A part has nobody to choose a model on: speakers kept for that would be heard by no recogniser.
-  utils/train_folds.sh --conf "$conf" --nj "$nj" --clean "$clean" --train-opts "$train_opts$begin --select=last --patience=0" --decode-opts "$decode_opts" \
+  utils/train_folds.sh --conf "$conf" --nj "$nj" --clean "$clean" --retrain "$retrain" --train-opts "$train_opts$begin --select=last --patience=0" --decode-opts "$decode_opts" \
     "$inner" "$exp/$f/recogniser"
   decoded=()
   while IFS= read -r part; do decoded+=("$exp/$f/recogniser/$part/decode/text"); done < "$exp/$f/recogniser/folds"

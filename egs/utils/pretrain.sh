@@ -11,17 +11,22 @@ more_text=              # words: a text beside that of the data directory
 without=                # words: a speaker of the data directory whose texts are left out
 opts=                   # more options of serin-pretrain-hubert or serin-pretrain-bert
 threads=1
+retrain=false           # true: finished models that are not of what is asked for are trained anew
 train_cmd=${train_cmd:-utils/run.pl}
 help_message="Usage: utils/pretrain.sh [options] <data-dir> <dir>
 e.g.:  utils/pretrain.sh --conf 'conf/train.conf conf/pretrain.conf' data/train exp/pretrain
 Options: --what speech|words --conf conf/train.conf --clusters 50 --mfcc-opts '$mfcc_opts'
-  --labels-per-frame 3 --more-text FILE --without SPEAKER --opts '' --threads N"
+  --labels-per-frame 3 --more-text FILE --without SPEAKER --opts '' --threads N --retrain true|false"
 # shellcheck source=egs/utils/one_group.sh
 . utils/one_group.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 # shellcheck source=egs/utils/words.sh
 . utils/words.sh
+# shellcheck source=egs/utils/hold.sh
+. utils/hold.sh
+# shellcheck source=egs/utils/stamp.sh
+. utils/stamp.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -39,13 +44,15 @@ for c in $conf; do
   [[ -r $c ]] || die "cannot read $c, which --conf names"
   confs+=(--config="$c")
 done
-mkdir -p "$dir"
+hold "$dir/.lock"
 
 # shellcheck disable=SC2086
-recipe="$what $clusters $mfcc_opts $labels_per_frame $without $opts $(cat $conf "$data/wav.scp" "$data/text" ${more_text:+"$more_text"} 2> /dev/null | cksum)"
-if [[ -f $dir/$model.done && $(< "$dir/$model.done") == "$recipe" ]]; then exit 0; fi
-if [[ ! -f $dir/$model.begun || $(< "$dir/$model.begun") != "$recipe" ]]; then rm -rf "${dir:?}/$model" "$dir/$model".*; fi
-echo "$recipe" > "$dir/$model.begun"
+stamp=$(printf 'command: %s\nconfiguration: %s\ndata: %s' \
+  "$what --clusters=$clusters $mfcc_opts --labels-per-frame=$labels_per_frame ${without:+--without=$without }$opts" "$(cat $conf | cksum)" \
+  "$(cat "$data/wav.scp" "$data/text" ${more_text:+"$more_text"} 2> /dev/null | cksum)")
+if is_finished "$dir/$model" "$stamp"; then exit 0; fi
+if [[ ! -f $dir/$model.begun || $(< "$dir/$model.begun") != "$stamp" ]]; then rm -rf "${dir:?}/$model" "$dir/$model".*; fi
+echo "$stamp" > "$dir/$model.begun"
 
 if [[ $what == speech ]]; then
   if [[ ! -s $dir/hubert.labels ]]; then
@@ -67,4 +74,4 @@ else
     "$dir/bert.text" "$dir/bert"
 fi
 rm -rf "$dir/$model/checkpoints"
-echo "$recipe" > "$dir/$model.done"
+echo "$stamp" > "$dir/$model/done"

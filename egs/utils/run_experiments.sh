@@ -9,6 +9,7 @@ seeds=1                 # of the weights and of training, say "1 2 3"; pre-train
 train_opts=
 decode_opts=
 clean=false
+retrain=false           # true: finished models that are not of what is asked for are trained anew
 pretrain=none
 more_text=
 conf_dir=conf
@@ -20,7 +21,7 @@ has=                    # what of the column "needs" of experiments.txt is there
 help_message='Usage: utils/run_experiments.sh [options] "<experiments>" <data-dir> <exp-dir>
 e.g.:  utils/run_experiments.sh --folds 1,2 "1 2 13-15 17" data/all exp
 Options: --folds all|1,2 --dev none|next --nj N --seeds "1 2 3" --train-opts "" --decode-opts "" --corpus NAME --has ""
-  --conf-dir conf --hubert DIR --bert DIR --estimate SECONDS --clean true|false
+  --conf-dir conf --hubert DIR --bert DIR --estimate SECONDS --clean true|false --retrain true|false
   --pretrain none|speech|words|both --more-text FILE'
 # shellcheck source=egs/utils/one_group.sh
 . utils/one_group.sh
@@ -30,6 +31,8 @@ Options: --folds all|1,2 --dev none|next --nj N --seeds "1 2 3" --train-opts "" 
 . utils/words.sh
 # shellcheck source=egs/utils/setting.sh
 . utils/setting.sh
+# shellcheck source=egs/utils/hold.sh
+. utils/hold.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -125,10 +128,10 @@ make_aec() {
   echo "$0: the corrector"
   if [[ $pretrain != none ]]; then
     utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --pretrain "$pretrain" --more-text "$more_text" \
-      --pieces true --only-pretrain true "$data" "$exp/aec"
+      --pieces true --only-pretrain true --retrain "$retrain" "$data" "$exp/aec"
   fi
   utils/train_aec.sh --conf "$conf" --aec-conf "$conf_dir/aec.conf" --bert "$bert" --pretrain "$pretrain" --folds "$folds" \
-    --dev "$dev" --nj "$nj" --clean "$clean" \
+    --dev "$dev" --nj "$nj" --clean "$clean" --retrain "$retrain" \
     --train-opts "--input=speech --lambda-gender=0 --lambda-style=0${hubert:+ $(quote_words --init-model="$hubert")} $train_opts" "$data" "$exp/aec"
 }
 
@@ -147,10 +150,13 @@ run() {                 # experiment
   prepare "$n"
   if [[ ${options[$n]} == *--aec=* ]]; then make_aec; fi
   echo "$0: experiment $n"
-  utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --clean "$clean" --pretrain "$pretrain" \
-    --more-text "$more_text" "${fold_opts[@]}" \
-    --decode-opts "$decode_opts" --train-opts "$train" "$data" "$exp/$name"
-  utils/score_folds.sh --corpus "$corpus" "$data" "$exp/$name"
+  (
+    hold "$exp/$name/.lock"
+    utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --clean "$clean" --retrain "$retrain" --pretrain "$pretrain" \
+      --more-text "$more_text" "${fold_opts[@]}" \
+      --decode-opts "$decode_opts" --train-opts "$train" "$data" "$exp/$name"
+    utils/score_folds.sh --corpus "$corpus" "$data" "$exp/$name"
+  )
 }
 
 run_seed() {            # seed: into the folder that is its own

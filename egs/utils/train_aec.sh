@@ -13,31 +13,38 @@ pretrain=none           # the same; words or both: the corrector begins with the
 train_opts="--input=speech --lambda-gender=0 --lambda-style=0"
 decode_opts=
 clean=false
+retrain=false           # true: finished models that are not of what is asked for are trained anew
 train_cmd=${train_cmd:-utils/run.pl}
 help_message="Usage: utils/train_aec.sh [options] <data-dir> <exp-dir>
 e.g.:  utils/train_aec.sh --folds 1,2 data/all exp/aec
 Options: --conf conf/train.conf --aec-conf conf/aec.conf --bert DIR --folds all|1,2 --dev none --parts 2 --train-opts ''
-  --pretrain none|speech|words|both --decode-opts '' --nj N --clean true|false"
+  --pretrain none|speech|words|both --decode-opts '' --nj N --clean true|false --retrain true|false"
 # shellcheck source=egs/utils/one_group.sh
 . utils/one_group.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/hold.sh
+. utils/hold.sh
+# shellcheck source=egs/utils/stamp.sh
+. utils/stamp.sh
 set -euo pipefail
 export LC_ALL=C
 
 [[ $# -eq 2 ]] || { echo "$help_message" >&2; exit 1; }
 data=$1 exp=$2
 [[ -r $aec_conf ]] || { echo "$0: cannot read $aec_conf, which --aec-conf names" >&2; exit 1; }
+hold "$exp/.lock"
 utils/aec_hypotheses.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --parts "$parts" --pretrain "$pretrain" \
-  --clean "$clean" --train-opts "$train_opts" --decode-opts "$decode_opts" "$data" "$exp"
+  --clean "$clean" --retrain "$retrain" --train-opts "$train_opts" --decode-opts "$decode_opts" "$data" "$exp"
 
 while IFS= read -r f; do
   dir=$exp/$f
   begin=(--pieces="$dir/pieces.txt")
   if [[ -n $bert ]]; then begin=(--init-bert="$bert")
   elif [[ $pretrain == @(words|both) ]]; then begin=(--init-bert="$data/folds/$f/pretrain/bert"); fi
-  recipe=$(cat "$aec_conf" "$dir/text" "$dir/hypotheses" <(echo "${begin[@]}") | cksum)
-  if [[ -f $dir/done && $(< "$dir/done") == "$recipe" ]]; then continue; fi
+  stamp=$(printf 'command: %s\nconfiguration: %s\ntexts: %s\nhypotheses: %s' "${begin[*]}" \
+    "$(cksum < "$aec_conf")" "$(cksum < "$dir/text")" "$(cksum < "$dir/hypotheses")")
+  if is_finished "$dir" "$stamp"; then continue; fi
   rm -rf "$dir/done" "$dir/model"
   if [[ ${begin[0]} == --pieces=* ]]; then
     $train_cmd --quote true "$exp/log/pieces.$f.log" serin-make-vocab --type=pieces "$dir/text" "$dir/pieces.txt"
@@ -46,6 +53,6 @@ while IFS= read -r f; do
     serin-train-aec --config="$aec_conf" "${begin[@]}" "$dir/text" "$dir/hypotheses" "$dir/model"
   sed -n "s/.*: the model of the fewest word errors/word errors of its development share/p" "$exp/log/train.$f.log" |
     while IFS= read -r line; do echo "$f: $line"; done
-  echo "$recipe" > "$dir/done"
+  echo "$stamp" > "$dir/done"
   if $clean; then rm -rf "$dir/model/checkpoints"; fi
 done < "$exp/folds"

@@ -45,8 +45,8 @@ for s in A B; do
     echo "$s-$i ONE TWO THREE FOUR" >> data/all/text
     echo "$s-$i $s" >> data/all/utt2spk
     echo "$s-$i $( ((i % 2)) && echo ang || echo sad)" >> data/all/utt2emo
-    echo "$s-$i f" >> data/all/utt2gender
-    echo "$s-$i impro" >> data/all/utt2style
+    echo "$s-$i $( ((i % 2)) && echo f || echo m)" >> data/all/utt2gender
+    echo "$s-$i $( ((i % 3)) && echo impro || echo script)" >> data/all/utt2style
     echo "$s-$i $s" >> data/all/utt2fold
   done
 done
@@ -106,7 +106,12 @@ tap_is "is not run twice" "$(calls)$(readlink exp/exp24)" exp15
 rm exp/exp13/A/done
 tap_ok "when something is missing" run "1 15"
 tap_is "it is made" "$(calls)" "1 decode exp/exp13/A;1 train exp/exp13/A;"
-tap_ok "with another seed" run 15 --train-opts --seed=2
+tap_ok "with other options of decoding" run "1 15" --decode-opts --beam=4
+tap_is "only that is done again" "$(calls)" "$(printf '1 %s;' "decode exp/exp"{01,13,15}/{A,B})"
+tap_fails "with another seed" 'exp/exp13/A holds a finished model, and not of what is asked for now: is --seed=2. It stays: --retrain true trains anew in its place' \
+  run 15 --train-opts --seed=2
+tap_is "nothing that is finished is overwritten" "$(calls)" ""
+tap_ok "unless it is asked for" run 15 --train-opts --seed=2 --retrain true
 tap_is "everything" "$(calls)" "$(printf '1 %s;' "decode exp/exp1"{3,5}/{A,B} "train exp/exp1"{3,5}/{A,B})"
 tap_ok "two seeds" run 15 --seeds "1, 2" --train-opts --seed=2
 tap_is "the second in a folder of its own" "$(calls)" \
@@ -115,8 +120,9 @@ tap_is "from the first stage with that seed" "$(cat exp/seed2/exp15/B/options)" 
   "--stage=2 --init-model=exp/seed2/exp13/B --lambda-ctc=0 --seed=2 --seed=2"
 tap_fails "a seed that is none" '--seeds are numbers from 1, found "1 x"' run 1 --seeds "1 x"
 sed -i '$s/FOUR/FIVE/' data/all/text
-tap_ok "with other texts" run 1
-tap_is "what hears them" "$(calls)" "1 decode exp/exp01/A;1 decode exp/exp01/B;1 train exp/exp01/A;1 train exp/exp01/B;"
+tap_fails "other texts" 'exp/exp01/A holds a finished model.*: other data. It stays: --retrain true' run 1
+tap_ok "with other texts" run 1 --retrain true
+tap_is "what learns them, and the answers to them" "$(calls)" "1 decode exp/exp01/A;1 decode exp/exp01/B;1 train exp/exp01/A;"
 tap_ok "adapters in published encoders" utils/run_experiments.sh --hubert /weights 19 data/all exp
 tap_is "which stay as they are" "$(cat exp/exp19/A/options)" \
   "--lambda-gender=0 --lambda-style=0 --input=speech --freeze-encoders=true --adapter-dim=64 --init-model=/weights"
@@ -172,7 +178,9 @@ rm -r exp/exp13 exp/exp15
 rm fail calls
 tap_fails "a fold with one speaker" 'has 1 speakers: too few for --parts 2' run 16
 for i in {10..15}; do
-  for t in "wav.scp /sound.wav" "text ONE TWO THREE FOUR" "utt2spk C" "utt2emo sad" "utt2gender m" "utt2style script" "utt2fold C"; do
+  sex=$( ((i % 2)) && echo f || echo m)
+  for t in "wav.scp /sound.wav" "text ONE TWO THREE FOUR" "utt2spk C" "utt2emo $([[ $sex == f ]] && echo sad || echo ang)" "utt2gender $sex" \
+    "utt2style $( ((i % 3)) && echo impro || echo script)" "utt2fold C"; do
     echo "C-$i ${t#* }" >> "data/all/${t%% *}"
   done
 done

@@ -79,8 +79,8 @@ row() { tap_is "$1 trains" "$(losses "$1")| $(groups "$@")" "$expected"; }
   expected="emo ctc | bert:learnt convolutions:kept ctc:new emotion:new fusion:new hubert:learnt" && row 10 $both
   for n in 13 14 25 26 27 29 33 34; do row $n $both; done
   expected="emo ctc gender style | bert:learnt convolutions:kept ctc:new emotion:new fusion:new gender:new hubert:learnt style:new" && row 12 $both
-  expected="emo ctc | aec:new bert:learnt convolutions:kept ctc:new emotion:new fusion:new hubert:learnt" && row 35 $both
-  expected="emo ctc cl | aec:new bert:learnt convolutions:kept ctc:new emotion:new fusion:new hubert:learnt"
+  expected="emo ctc | aec:learnt bert:learnt convolutions:kept ctc:new emotion:new fusion:new hubert:learnt" && row 35 $both
+  expected="emo ctc cl | aec:learnt bert:learnt convolutions:kept ctc:new emotion:new fusion:new hubert:learnt"
   for n in 16 18-1 37; do row $n $both; done
   expected="emo ctc cl | bert:learnt convolutions:kept ctc:new emotion:new fusion:new hubert:learnt" && row 36 $both
   expected="emo ctc | adapters:new convolutions:kept ctc:new emotion:new hubert:kept" && row 19 $both

@@ -70,5 +70,35 @@ cp kept "$sound"
 awk '{ print $1, NR % 2 ? "a" : "b" }' data/utt2spk > bad/utt2fold
 tap_ok "folds of the user's" run --data bad --stop-stage 1
 tap_has "that share speakers are told" "$tap_dir/.err" "speakers in more than one fold, whose scores will be too good"
+
+# ---- a label that stands in one fold alone, and what is done once
+mkdir fear
+cp data/* fear
+sed -i "s| recordings/| $PWD/recordings/|" fear/wav.scp
+odd=$(sed -n 1p fear/utt2emo | cut -d ' ' -f 1)
+sed -i '1s/ .*/ fear/' fear/utt2emo
+once() { run --data fear --folds 3 --train-opts --epochs=1 "$@"; }
+tap_ok "a label of one fold" once
+fold=$(grep "^$odd " "$generic/data/fear/utt2fold" | cut -d ' ' -f 2)
+tap_is "is told before and when training begins" "$(grep -c "warning: utt2emo: the emotion \"fear\" occurs in \"$fold\" alone (1 utterance)" "$tap_dir/.err")" 2
+tap_is "is answered" "$(grep -c "^$odd " "$generic/exp/fear/decode/utt2emo")" 1
+tap_is "and missed" "$(awk '$1 == "fear" && NF == 5' "$generic/exp/fear/score_emotion.txt" | head -n 1 | tr -s ' ')" "fear 1 0.00 0.00 0.00"
+touch "$tap_dir/mark"
+fresh() { (cd "$generic/exp/fear" && find . -newer "$tap_dir/mark" -name "$1" | sort | tr '\n' ' '); }
+tap_ok "again" once
+tap_is "nothing is trained nor decoded again" "$(fresh model.safetensors)$(fresh emotion.ark)" ""
+tap_ok "with other options of decoding" once --decode-opts --beam=2
+tap_is "that is done again, training is not" "$(fresh model.safetensors)$(fresh emotion.ark)" \
+  "./fold1/decode/emotion.ark ./fold2/decode/emotion.ark ./fold3/decode/emotion.ark "
+tap_fails "with other options of training" 'exp/fear/fold1 holds a finished model, and not of what is asked for now: is --seed=2. It stays: --retrain true' \
+  run --data fear --folds 3 --train-opts "--epochs=1 --seed=2"
+tap_is "nothing is overwritten" "$(fresh model.safetensors)" ""
+tap_ok "unless it is asked for" run --data fear --folds 3 --train-opts "--epochs=1 --seed=2" --retrain true
+tap_is "and then all of it is" "$(fresh model.safetensors)" "./fold1/model.safetensors ./fold2/model.safetensors ./fold3/model.safetensors ./model/model.safetensors "
+sed 's/ .*/ only/' fear/utt2spk > one
+mkdir lonely
+cp fear/* lonely
+cp one lonely/utt2spk
+tap_fails "one speaker" 'lonely has one speaker, and folds are made of speakers: write utt2fold' run --data lonely --folds 3
 tap_fails "no weights" 'holds no config.json' run --data data --hubert data
 tap_done

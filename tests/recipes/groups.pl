@@ -32,7 +32,7 @@ for (@first) {
 my %state;
 for my $name (keys %$here) {
     next if $name =~ /^front\.|masked_spec_embed|pooler/;
-    my $was = $before{$name};
+    my $was = $before{$name} // ($name =~ /^aec\.encoder\.(.*)/ ? $before{"bert.$1"} : undef);   # which a corrector calls so
     my $now = !defined $was || length $was != length $here->{$name} ? 'new' : $was eq $here->{$name} ? 'kept' : 'learnt';
     my $g = group($name);
     $state{$g} = $now if !$state{$g} || $now eq 'learnt' || ($now eq 'new' && $state{$g} eq 'kept');

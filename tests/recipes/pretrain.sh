@@ -120,7 +120,9 @@ tap_ok "again" folds
 tap_is "does nothing" "$(find folds train/folds -newer mark -name '*.safetensors')" ""
 echo epochs=2 > conf/pretrain_speech.conf
 rm -r folds
-tap_ok "with another configuration" folds
+tap_fails "with another configuration" 'pretrain/hubert holds a finished model, and not of what is asked for now: other configuration. It stays' folds
+tap_is "nothing is overwritten" "$(find train/folds/*/pretrain -newer mark -name model.safetensors)" ""
+tap_ok "unless it is asked for" folds --retrain true
 tap_is "speech is pre-trained anew, words are not" "$(find train/folds/*/pretrain -newer mark -name model.safetensors)" \
   "train/folds/$fold/pretrain/hubert/model.safetensors"
 tap_fails "an unknown kind" '--pretrain is none, speech, words or both, found "all"' folds --pretrain all

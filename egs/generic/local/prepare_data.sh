@@ -8,6 +8,8 @@ base=                   # folder that files of wav.scp are named from, where the
 help_message="Usage: local/prepare_data.sh [--base DIR] [--folds K] [--pipes true|false] [--text-norm upper,…] <data-dir> <new-dir>"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/lone_labels.sh
+. utils/lone_labels.sh
 set -euo pipefail
 export LC_ALL=C
 
@@ -43,6 +45,7 @@ if [[ -f $data.new/text ]]; then no_text=false; fi
 # The speaker with most utterances goes to the fold with fewest; ties by name.
 if [[ ! -f $data.new/utt2fold ]]; then
   speakers=$(wc -l < "$data.new/spk2utt")
+  ((speakers > 1)) || die "$from has one speaker, and folds are made of speakers: write utt2fold (scores of a voice that was trained on are too good), or add speakers"
   ((speakers >= folds)) || die "$from has $speakers speakers, too few for $folds folds: give --folds $speakers or fewer, or utt2fold"
   awk '{ print NF - 1, $1 }' "$data.new/spk2utt" | sort -k 1,1nr -k 2,2 | awk -v k="$folds" '
       { best = 1; for (f = 2; f <= k; f++) if (sum[f] < sum[best]) best = f
@@ -56,5 +59,10 @@ shared=$(awk 'NR == FNR { speaker[$1] = $2; next } { f[speaker[$1]] = f[speaker[
 utils/validate_data_dir.sh --pipes "$pipes" --no-text $no_text "$data.new" ||
   die "$from has the faults above; utils/fix_data_dir.sh sorts tables and drops what is not in every one"
 awk '{ n[$2]++ } END { for (e in n) print "emotion", e, n[e] }' "$data.new/utt2emo" | sort > "$data.new/counts"
-rm -rf "$data"
-mv "$data.new" "$data"
+mapfile -t parts < <(cut -d ' ' -f 2 "$data.new/utt2fold" | sort -u)
+tell_lone_labels "$data.new" emotion utt2emo none "${parts[@]}" || die "there is nothing to tell apart"
+# In the place of the tables that were there; what was made of them stays, and is made again where they are others.
+mkdir -p "$data"
+for f in "$data"/*; do [[ ! -f $f || -f $data.new/${f##*/} ]] || rm "$f"; done
+mv "$data.new"/* "$data"
+rmdir "$data.new"
