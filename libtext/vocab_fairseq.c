@@ -40,11 +40,28 @@ static base_status read_symbols(const char *text, const char *path, char **token
             return base_fail(e, BASE_FORMAT, "%s:%d: \"%.*s\" found, expected a symbol and its count", path, *n - FIRST + 1,
                 (int)strcspn(text, "\r\n"), text);
         base_status status = tx_utf8_check(path, *n - FIRST + 1, text, length, e);
-        if (status)
+        if (status) {
+            ++*n;       /* the symbol is there to be freed */
             return status;
+        }
         text += length;
     }
     return BASE_OK;
+}
+
+/* As in fairseq, a symbol that is there already ends the reading; the special tokens are. */
+static tx_vocab *check_symbols(tx_vocab *v, const char *path, base_error *e)
+{
+    for (int i = 0; v && i < tx_vocab_size(v); i++) {
+        int twin = tx_vocab_find(v, tx_vocab_token(v, i)), later = i > twin ? i : twin;
+
+        if (twin != i) {
+            base_fail(e, BASE_FORMAT, "%s:%d: the symbol \"%s\" appears twice", path, later - FIRST + 1, tx_vocab_token(v, i));
+            tx_vocab_free(v);
+            return NULL;
+        }
+    }
+    return v;
 }
 
 tx_vocab *tx_vocab_fairseq(const char *path, base_error *e)
@@ -56,6 +73,11 @@ tx_vocab *tx_vocab_fairseq(const char *path, base_error *e)
 
     if (base_read_named(path, limit, &text, &size, e))
         return NULL;
+    if (strlen(text) != size) {
+        base_fail(e, BASE_FORMAT, "%s: byte %zu is NUL; expected text", path, strlen(text));
+        free(text);
+        return NULL;
+    }
     token = calloc((size_t)count_lines(text) + FIRST, sizeof(*token));
     for (; token && n < FIRST; n++)
         token[n] = strdup(tx_special_default[n]);
@@ -64,7 +86,7 @@ tx_vocab *tx_vocab_fairseq(const char *path, base_error *e)
     base_status status = token ? read_symbols(text, path, token, &n, e) : BASE_NO_MEMORY;
     free(text);
     if (!status)
-        return tx_vocab_make(token, n, tx_special_default, " ", false, e);
+        return check_symbols(tx_vocab_make(token, n, tx_special_default, " ", false, e), path, e);
     for (int i = 0; i < n; i++)
         free(token[i]);
     free(token);

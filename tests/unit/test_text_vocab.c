@@ -244,6 +244,31 @@ START_TEST(refuses)
 }
 END_TEST
 
+/* fairseq's dictionaries that fairseq would not read, and bytes that hide what comes after. */
+START_TEST(refuses_dictionaries)
+{
+    static const struct {
+        const char *bytes;
+        size_t      n;
+        const char *reason;
+    } cases[] = {
+        { "E 5\nT 4\nE 1\n", 12, "the symbol \"E\" appears twice" },
+        { "E 5\n<s> 4\n", 10, ":2: the symbol \"<s>\" appears twice" },
+        { "E 5\0T 4\n", 8, "byte 3 is NUL" },
+        { "E 5\n\377 4\n", 8, ":2:1: invalid UTF-8" },
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        base_error e = BASE_ERROR_INIT;
+        FILE *f = fopen(vocab_path, "w");
+
+        ck_assert(f && fwrite(cases[i].bytes, 1, cases[i].n, f) == cases[i].n && !fclose(f));
+        ck_assert_ptr_null(tx_vocab_fairseq(vocab_path, &e));
+        ck_assert_msg(strstr(e.text, cases[i].reason) != NULL, "%s", e.text);
+    }
+}
+END_TEST
+
 /* Also where the caller has no place for the reason. */
 START_TEST(refuses_without_a_place_for_the_error)
 {
@@ -294,7 +319,7 @@ static Suite *suite(void)
         { "decodes_as_wav2vec2", decodes_as_wav2vec2 }, { "words_with_frames", words_with_frames },
         { "special_tokens_by_name", special_tokens_by_name }, { "languages", languages }, { "refuses", refuses },
         { "builds_and_writes", builds_and_writes },
-        { "refuses_without_a_place_for_the_error", refuses_without_a_place_for_the_error },
+        { "refuses_dictionaries", refuses_dictionaries }, { "refuses_without_a_place_for_the_error", refuses_without_a_place_for_the_error },
     };
 
     for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
