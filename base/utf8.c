@@ -26,6 +26,20 @@ bool base_is_plain(uint32_t c)
     return c >= ' ' && (c < 0x7F || c >= 0xA0) && (c < 0x2028 || c > 0x202E) && (c < 0x2066 || c > 0x2069);
 }
 
+bool base_all_plain(const char *text)
+{
+    uint32_t c = 0;
+
+    for (size_t left = strlen(text); left; ) {
+        int n = base_utf8_decode(text, left, &c);
+        if (!n || !base_is_plain(c))
+            return false;
+        text += n;
+        left -= (size_t)n;
+    }
+    return true;
+}
+
 void base_make_plain(char *text, bool lines)
 {
     char *to = text;

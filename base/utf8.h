@@ -15,6 +15,9 @@ int base_utf8_decode(const char *s, size_t left, uint32_t *c);
  * U+2069. */
 bool base_is_plain(uint32_t c);
 
+/* Whether text is UTF-8 and all of it plain. */
+bool base_all_plain(const char *text);
+
 /* Puts ? in the place of each character that is not plain and of each byte that is not UTF-8, a space in that of a tab;
  * with `lines` newlines stay. The text does not grow. */
 void base_make_plain(char *text, bool lines);

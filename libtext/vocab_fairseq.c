@@ -27,7 +27,7 @@ static int count_lines(const char *text)
     int lines = 1;      /* the last may lack its end */
 
     for (; *text; text++)
-        lines += *text == '\n';
+        lines += *text == '\n' || *text == '\r';
     return lines;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/utf8.h"
 #include "recipes/report.h"
 
 static const struct { const char *section, *metric;
@@ -208,6 +209,7 @@ static void print_row(const ser_row *row, const bool *shown, FILE *f)
         print_line("         to", 0, row->cell, 2, shown, f);
     } else {
         snprintf(name, sizeof(name), "%s%s", ser_row_prefix(row), row->name);
+        base_make_plain(name, false);
         print_line(name, row->utterances, row->cell, 0, shown, f);
     }
 }
@@ -215,7 +217,7 @@ static void print_row(const ser_row *row, const bool *shown, FILE *f)
 base_status ser_report_print(const ser_experiment *x, int n, FILE *f, base_error *e)
 {
     bool shown[SER_REPORT_COLUMNS];
-    char drawn[200];
+    char drawn[200], name[21];
 
     ser_report_columns(x, n, shown);
     for (int i = 0; i < n; i++) {
@@ -224,7 +226,9 @@ base_status ser_report_print(const ser_experiment *x, int n, FILE *f, base_error
 
         if (ser_report_rows(&x[i], &rows, &n_rows, e) != BASE_OK)
             return e->status;
-        fprintf(f, "%s%-20.20s %10s", i ? "\n" : "", ser_experiment_name(&x[i]), "utterances");
+        snprintf(name, sizeof(name), "%s", ser_experiment_name(&x[i]));
+        base_make_plain(name, false);
+        fprintf(f, "%s%-20s %10s", i ? "\n" : "", name, "utterances");
         for (int c = 0; c < SER_REPORT_COLUMNS; c++)
             if (shown[c])
                 fprintf(f, " %9s", ser_report_title[c]);

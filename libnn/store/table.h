@@ -12,7 +12,7 @@ enum { NN_TABLE_ARK = 1, NN_TABLE_SCP = 2, NN_TABLE_TEXT = 4 };
  * cs, b, f and their opposites) are accepted; p, which hides missing files, and pipes, which run commands, are not. */
 base_status nn_table_specifier(const char *specifier, int *flags, const char **file, base_error *e);
 
-/* A key is 1 to NN_TABLE_MOST_KEY bytes without white space or control characters. */
+/* A key is 1 to NN_TABLE_MOST_KEY bytes of UTF-8 without white space and what is not plain (base/utf8.h). */
 #define NN_TABLE_MOST_KEY 1000
 static inline bool nn_table_key_byte(int c) { return c > 0x20 && c != 0x7f; }
 

@@ -15,6 +15,7 @@
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/line.h"
+#include "base/utf8.h"
 #include "libnn/store/bytes.h"
 #include "libnn/store/table.h"
 
@@ -441,7 +442,8 @@ static base_status next_of_ark(nn_table_reader *r, const char **key, nn_matrix *
         base_fail_in(e, "%s", s->name);
         return status;
     }
-    status = read_object(r, m, e);
+    status = base_all_plain(r->key) ? read_object(r, m, e)
+                                    : base_fail(e, BASE_FORMAT, "expected UTF-8 without control characters");
     if (status)
         base_fail_in(e, "%s: key \"%.120s\"", s->name, r->key);
     else

@@ -6,6 +6,7 @@
 
 #include "base/c_locale.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "libnn/store/table.h"
 
 struct nn_table_writer {
@@ -97,11 +98,11 @@ static void write_binary(FILE *f, const nn_matrix *m)
 static base_status check_key(const char *key, base_error *e)
 {
     size_t n = strlen(key);
-    bool good = n > 0 && n <= NN_TABLE_MOST_KEY;
+    bool good = n > 0 && n <= NN_TABLE_MOST_KEY && base_all_plain(key);
 
     for (size_t i = 0; i < n; i++)
         good &= nn_table_key_byte((unsigned char)key[i]);
-    return good ? BASE_OK : base_fail(e, BASE_VALUE, "key \"%.120s\": expected 1 to %d bytes without white space", key,
+    return good ? BASE_OK : base_fail(e, BASE_VALUE, "key \"%.120s\": expected 1 to %d bytes of UTF-8 without white space and control characters", key,
         NN_TABLE_MOST_KEY);
 }
 

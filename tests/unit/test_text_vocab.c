@@ -252,6 +252,7 @@ START_TEST(refuses_dictionaries)
         size_t      n;
         const char *reason;
     } cases[] = {
+        { "E 5\rT 4\rE 1\rA 1\rB 1\rC 1\rD 1\rF 1", 31, "the symbol \"E\" appears twice" },
         { "E 5\nT 4\nE 1\n", 12, "the symbol \"E\" appears twice" },
         { "E 5\n<s> 4\n", 10, ":2: the symbol \"<s>\" appears twice" },
         { "E 5\0T 4\n", 8, "byte 3 is NUL" },
