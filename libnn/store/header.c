@@ -218,6 +218,8 @@ static base_status read_meta(parser *s, nn_header *h)
     if (h->meta)
         return expected(s, "__metadata__ once only");
     do {
+        if (h->n_meta == NN_MOST_META)
+            return base_fail(s->e, BASE_LIMIT, "__metadata__ of more than %d texts", NN_MOST_META);
         nn_meta *meta = grown(h->meta, h->n_meta, sizeof *meta);
         if (!meta)
             return base_fail(s->e, BASE_NO_MEMORY, "no memory for metadata");
@@ -276,6 +278,8 @@ static base_status read_header(parser *s, nn_header *h)
             status = read_meta(s, h);
             continue;
         }
+        if (h->n == NN_MOST_ENTRIES)
+            return base_fail(s->e, BASE_LIMIT, "more than %d tensors", NN_MOST_ENTRIES);
         nn_header_entry *entry = grown(h->entry, h->n, sizeof *entry);
         if (!entry)
             return base_fail(s->e, BASE_NO_MEMORY, "no memory for %d tensors", h->n + 1);

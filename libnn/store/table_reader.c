@@ -80,7 +80,7 @@ base_status nn_table_specifier(const char *specifier, int *flags, const char **f
 
 static void stream_close(stream *s)
 {
-    if (s->f && s->f != stdin)
+    if (s->f)
         fclose(s->f);
     free(s->name);
     *s = (stream){ NULL, NULL, 0, -1 };
@@ -93,15 +93,17 @@ static base_status stream_open(stream *s, const char *path, bool named, base_err
     bool standard = named && !strcmp(path, "-");
     int fd = standard ? STDIN_FILENO : BASE_RETRY(open(path, O_RDONLY | O_CLOEXEC | (named ? 0 : O_NONBLOCK)));
 
-    *s = (stream){ standard ? stdin : fd < 0 ? NULL : fdopen(fd, "rb"), strdup(standard ? "standard input" : path), 0, -1 };
+    *s = (stream){ fd < 0 ? NULL : base_stream(fd, "rb"), strdup(standard ? "standard input" : path), 0, -1 };
     base_status status = !s->f ? base_fail_errno(e, "%s", path)
         : !s->name ? base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path)
-        : fstat(fileno(s->f), &info) ? base_fail_errno(e, "%s", path)
+        : fstat(fd, &info) ? base_fail_errno(e, "%s", path)
         : S_ISDIR(info.st_mode) ? base_fail(e, BASE_IO, "%s: is a directory", path)
         : !named && !S_ISREG(info.st_mode) ? base_fail(e, BASE_UNSUPPORTED, "%s: not a regular file", path)
         : BASE_OK;
     if (!status && S_ISREG(info.st_mode) && !standard)
         s->size = info.st_size;
+    if (!s->f && fd >= 0 && !standard)
+        close(fd);
     if (status)
         stream_close(s);
     return status;

@@ -1,4 +1,4 @@
-/* Takes over the names of the system calls that writers of files use; include it in one file of a program. They fail from
+/* Takes over the names of the system calls that readers and writers of files use; include it in one file of a program. They fail from
  * the n-th on, are interrupted, or the process is killed at the n-th; and what was called is kept, in its order. */
 #ifndef SERIN_TESTS_IO_FAULT_H
 #define SERIN_TESTS_IO_FAULT_H
@@ -64,6 +64,15 @@ ssize_t write(int fd, const void *from, size_t n)
     if (regular)
         io_record('w', &s, "");
     return syscall(SYS_write, fd, from, n);
+}
+
+ssize_t read(int fd, void *to, size_t n)
+{
+    struct stat s;
+
+    if (io_interrupt && !fstat(fd, &s) && S_ISREG(s.st_mode) && io_stops(true))
+        return -1;
+    return syscall(SYS_read, fd, to, n);
 }
 
 int fsync(int fd)

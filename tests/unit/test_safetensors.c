@@ -483,6 +483,40 @@ START_TEST(failed_writes_leave_the_old_file)
 }
 END_TEST
 
+/* Text that grows. */
+typedef struct growing { char *s; size_t n; } growing;
+
+static void grow(growing *g, const char *format, int i)
+{
+    g->n += (size_t)sprintf(g->s + g->n, format, i);
+}
+
+/* More entries than any model has would cost many times the header's size; both limits are told. */
+START_TEST(entries_are_bounded)
+{
+    static const struct { const char *begin, *entry, *end, *said; int n; } tables[] = {
+        { "{\"__metadata__\":{}", ",\"%d\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}", "}", "more than 200000 tensors", 200001 },
+        { "{\"__metadata__\":{\"a\":\"\"", ",\"%x\":\"\"", "}}", "__metadata__ of more than 4000000 texts", 4000000 },
+    };
+
+    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++) {
+        growing g = { malloc((size_t)tables[t].n * (t ? 13 : 64) + 200), 8 };
+        base_error e = BASE_ERROR_INIT;
+
+        ck_assert_ptr_nonnull(g.s);
+        grow(&g, tables[t].begin, 0);
+        for (int i = 0; i < tables[t].n; i++)
+            grow(&g, tables[t].entry, i);
+        grow(&g, tables[t].end, 0);
+        for (int i = 0; i < 8; i++)
+            g.s[i] = (char)((g.n - 8) >> 8 * i);
+        ck_assert_ptr_null(nn_safetensors_open(files_write("many.safetensors", g.s, g.n), &e));
+        ck_assert_msg(e.status == BASE_LIMIT && strstr(e.text, tables[t].said), "%s", e.text);
+        free(g.s);
+    }
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("libnn/store/safetensors");
@@ -503,6 +537,7 @@ static Suite *suite(void)
     unit_add(s, metadata_and_alignment);
     unit_add(s, bad_names_are_refused);
     files_add(s, failed_writes_leave_the_old_file);
+    files_add(s, entries_are_bounded);
     return s;
 }
 
