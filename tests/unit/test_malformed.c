@@ -66,6 +66,7 @@ static struct zip {
     const char *name[MEMBERS + 1];
     int    n;
     size_t local[MEMBERS + 1], data[MEMBERS + 1], central[MEMBERS + 1], end64, locator, end;
+    piece  extra;               /* of data/0 in the directory */
 } zip;
 
 static const float values[4] = { 1, 2, 3, 4 };
@@ -100,9 +101,12 @@ static void zip_build(void)
         put_number(zip.content[i].n, 4);
         put_number(zip.content[i].n, 4);
         put_number(strlen(zip.name[i]), 2);
-        put("\0\0\0\0\0\0\0\0\0\0\0\0", 12);
+        size_t extra = i == DATA ? zip.extra.n : 0;
+        put_number(extra, 2);
+        put("\0\0\0\0\0\0\0\0\0\0", 10);
         put_number(zip.local[i], 4);
         put(zip.name[i], strlen(zip.name[i]));
+        put(zip.extra.bytes, extra);
     }
     size_t size = made_n - directory;
     zip.end64 = put("PK\6\6\54\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24);
@@ -246,6 +250,74 @@ START_TEST(zip_overlap)
     patch(zip.central[3] + 42, zip.local[DATA], 4);
     made[zip.central[3] + 46 + 7] = '0';
     assert_refused(files_write("zip", made, made_n), BASE_FORMAT, "members \"m/data/0\" and \"m/data/0\" overlap");
+}
+END_TEST
+
+/* Numbers that 32 bits cannot hold stand in an extra field, in their order, and only those. */
+static const struct { piece extra; bool plain, packed, header; const char *said; } wide[] = {
+    { TEXT("\1\0\20\0\20\0\0\0\0\0\0\0\20\0\0\0\0\0\0\0"), true, true, false, NULL },
+    { TEXT("\1\0\10\0\20\0\0\0\0\0\0\0"), true, false, false, NULL },
+    { TEXT("\1\0\10\0\20\0\0\0\0\0\0\0"), false, true, false, NULL },
+    { TEXT("\1\0\10\0\126\1\0\0\0\0\0\0"), false, false, true, NULL },
+    { TEXT("FB\2\0ZZ\1\0\20\0\20\0\0\0\0\0\0\0\20\0\0\0\0\0\0\0"), true, true, false, NULL },
+    { TEXT("\1\0\10\0\20\0\0\0\0\0\0\0"), true, true, false, "its sizes of 64 bits are missing or cut short" },
+    { TEXT("\1\0\21\0\20\0\0\0\0\0\0\0\20\0\0\0\0\0\0\0"), true, true, false, "its sizes of 64 bits are missing" },
+    { TEXT("FB\2\0ZZ"), true, false, false, "its sizes of 64 bits are missing or cut short" },
+    { TEXT("FB\2\0ZZ"), false, true, false, "its sizes of 64 bits are missing or cut short" },
+    { TEXT("FB\2\0ZZ"), false, false, true, "its sizes of 64 bits are missing or cut short" },
+    { TEXT("\1\0\20\0\20\0\0\0\0\0\0\0\20\0\0\0\1\0\0\0"), true, true, false, "it is stored plainly, but 16 bytes take" },
+    { TEXT("\1\0\20\0\20\0\0\0\1\0\0\0\20\0\0\0\1\0\0\0"), true, true, false, "4294967312 bytes at byte" },
+    { TEXT("\1\0\10\0\377\377\377\377\377\377\377\377"), false, false, true, "no local header at byte 18446744073709551615" },
+};
+
+START_TEST(zip_wide_numbers)
+{
+    zip_reset(good);
+    zip.extra = wide[_i].extra;
+    zip_build();
+    if (wide[_i].plain)
+        patch(zip.central[DATA] + 24, 0xffffffff, 4);
+    if (wide[_i].packed)
+        patch(zip.central[DATA] + 20, 0xffffffff, 4);
+    if (wide[_i].header)
+        patch(zip.central[DATA] + 42, 0xffffffff, 4);
+    const char *path = files_write("wide", made, made_n);
+    if (wide[_i].said)
+        assert_refused(path, BASE_FORMAT, wide[_i].said);
+    else {
+        base_error e = BASE_ERROR_INIT;
+        nn_archive *a = nn_archive_open(path, &e);
+        ck_assert_msg(a != NULL, "%s", e.text);
+        ck_assert_mem_eq(nn_archive_find(a, "w")->data, values, sizeof values);
+        ck_assert_int_eq(nn_archive_verify(a, &e), BASE_OK);
+        nn_archive_close(a);
+    }
+}
+END_TEST
+
+/* The end record may leave all numbers to the 64-bit one; without that one it may not. */
+START_TEST(zip_wide_end)
+{
+    for (int without = 0; without < 4; without++) {
+        zip_reset(good);
+        zip_build();
+        if (without != 2 && without != 3) {
+            patch(zip.end + 8, 0xffff, 2);
+            patch(zip.end + 10, 0xffff, 2);
+        }
+        if (without != 1 && without != 3)
+            patch(zip.end + 12, 0xffffffff, 4);
+        if (without != 1 && without != 2)
+            patch(zip.end + 16, 0xffffffff, 4);
+        if (without) {
+            patch(zip.locator, 0, 1);
+            assert_refused(files_write("end", made, made_n), BASE_FORMAT, "sizes need 64 bits, but no locator");
+            continue;
+        }
+        nn_archive *a = nn_archive_open(files_write("end", made, made_n), NULL);
+        ck_assert_ptr_nonnull(a);
+        nn_archive_close(a);
+    }
 }
 END_TEST
 
@@ -425,6 +497,103 @@ START_TEST(pickles_are_refused)
     zip_reset(pickles[_i].pickle);
     zip_build();
     assert_refused(files_write("pickle", made, made_n), pickles[_i].status, pickles[_i].said);
+}
+END_TEST
+
+/* ---- settings of fairseq's --------------------------------------------------------------------------------------- */
+
+static size_t add_bytes(char *p, const char *bytes, size_t n)
+{
+    memcpy(p, bytes, n);
+    return n;
+}
+
+static size_t add_text(char *p, const char *s)
+{
+    size_t n = strlen(s);
+    const char head[5] = { 'X', (char)n, (char)(n >> 8), 0, 0 };
+
+    memcpy(p, head, sizeof head);
+    return sizeof head + add_bytes(p + sizeof head, s, n);
+}
+
+#define ADD(literal) n += add_bytes(p + n, literal, sizeof(literal) - 1)
+
+/* A model of fairseq's whose settings are `size`, a pickled value, and a text of convolutions. */
+static piece fairseq_pickle(piece size, const char *convolutions)
+{
+    static char p[4000];
+    static const char tensor[] = WHOLE;
+    size_t n = 0;
+
+    ADD("\200\2}(");
+    n += add_text(p + n, "model");
+    ADD("}(");
+    n += add_text(p + n, "post_extract_proj.weight");
+    n += add_bytes(p + n, tensor, sizeof tensor - 1);
+    ADD("u");
+    n += add_text(p + n, "cfg");
+    ADD("}(");
+    n += add_text(p + n, "model");
+    ADD("}(");
+    n += add_text(p + n, "encoder_embed_dim");
+    n += add_bytes(p + n, size.bytes, size.n);
+    n += add_text(p + n, "conv_feature_layers");
+    n += add_text(p + n, convolutions);
+    ADD("uuu.");
+    return (piece){ p, n };
+}
+
+static const struct { const char *text; int n; } convolutions[] = {     /* n 0: refused */
+    { "[(4, 3, 2)]", 1 }, { " [ ( 4 , 3 , 2 ) ] ", 1 }, { "[(4,3,2,)]", 1 }, { "[(4,3,2),]", 1 }, { "[(4,3,2)] * 16", 16 },
+    { "[(4,3,2), (5,3,2)] * 8", 16 }, { "[(4,3,2)]+[(65536,3,2)]*2", 3 }, { "[] + [(4,3,2)]", 1 },
+    { "", 0 }, { "[]", 0 }, { "(4,3,2)", 0 }, { "[(4,3,2)", 0 }, { "[(4,3,2]", 0 }, { "[(4,3)]", 0 }, { "[(0,3,2)]", 0 },
+    { "[(4,0,2)]", 0 }, { "[(4,3,0)]", 0 }, { "[(4,3,65537)]", 0 }, { "[(4,3,99999999999999999999)]", 0 }, { "[(-4,3,2)]", 0 },
+    { "[(4 3,2)]", 0 }, { "[(4,3 2)]", 0 }, { "[4,3,2]", 0 }, { "[(4,3,2)] * 0", 0 }, { "[(4,3,2)] * 17", 0 }, { "[(4,3,2)] * x", 0 },
+    { "[(4,3,2)] +", 0 }, { "[(4,3,2)] x", 0 }, { "[(4,3,2)(4,3,2)]", 0 }, { "[(4,3,2),(4,3,2)] * 9", 0 },
+    { "[(4,3,2)] * 16 + [(4,3,2)]", 0 }, { "[(4,3,2)] * 65536", 0 }, { "__import__('os')", 0 },
+};
+
+START_TEST(fairseq_convolutions)
+{
+    const char *text = convolutions[_i].text;
+    base_error e = BASE_ERROR_INIT;
+    char expected[60];
+
+    zip_reset(fairseq_pickle((piece)TEXT("K\10"), text));
+    zip_build();
+    nn_archive *a = nn_archive_open(files_write("f", made, made_n), &e);
+    ck_assert_msg(a != NULL, "%s", e.text);
+    char *config = nn_archive_config(a, &e);
+    snprintf(expected, sizeof expected, "\"num_feat_extract_layers\": %d", convolutions[_i].n);
+    if (convolutions[_i].n)
+        ck_assert_msg(config && strstr(config, expected) && strstr(config, "\"hidden_size\": 8"), "%s: %s", text, e.text);
+    else
+        ck_assert_msg(!config && e.status == BASE_FORMAT && strstr(e.text, "conv_feature_layers is \""), "%s: %s", text, e.text);
+    free(config);
+    nn_archive_close(a);
+}
+END_TEST
+
+/* Values of every kind stand under the key of config.json, for its reader to judge. */
+START_TEST(fairseq_values)
+{
+    static const struct { piece value; const char *said; } kinds[] = {
+        { TEXT("K\7"), "\"hidden_size\": 7" }, { TEXT("\210"), "\"hidden_size\": true" }, { TEXT("G\77\340\0\0\0\0\0\0"), "\"hidden_size\": 0.5" },
+        { TEXT("X\1\0\0\0x"), "\"hidden_size\": \"of no kind that fits\"" }, { TEXT("]"), "of no kind that fits" },
+    };
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        base_error e = BASE_ERROR_INIT;
+        zip_reset(fairseq_pickle(kinds[i].value, "[(4,3,2)]"));
+        zip_build();
+        nn_archive *a = nn_archive_open(files_write("f", made, made_n), &e);
+        ck_assert_msg(a != NULL, "%s", e.text);
+        char *config = nn_archive_config(a, &e);
+        ck_assert_msg(config && strstr(config, kinds[i].said), "%s %s", config ? config : "", e.text);
+        free(config);
+        nn_archive_close(a);
+    }
 }
 END_TEST
 
@@ -740,6 +909,14 @@ static Suite *suite(void)
     add_loop(s, "zip_members", zip_members, ROWS(members));
     unit_add(s, zip_overlap);
     unit_add(s, zip_data_into_the_directory);
+    unit_add(s, zip_wide_end);
+    unit_add(s, fairseq_values);
+    TCase *evaluated = tcase_create("fairseq_convolutions");
+    tcase_add_loop_test(evaluated, fairseq_convolutions, 0, (int)(sizeof convolutions / sizeof *convolutions));
+    suite_add_tcase(s, evaluated);
+    TCase *wider = tcase_create("zip_wide_numbers");
+    tcase_add_loop_test(wider, zip_wide_numbers, 0, (int)(sizeof wide / sizeof *wide));
+    suite_add_tcase(s, wider);
     unit_add(s, zip_gaps);
     add_loop(s, "pickles", pickles_are_refused, ROWS(pickles));
     add_loop(s, "oddities", oddities_are_accepted, ROWS(odd));
