@@ -491,6 +491,52 @@ START_TEST(checksums_are_whole)
 }
 END_TEST
 
+/* What an index may name: files beside it, plainly, and not more than there can be. */
+START_TEST(indexes_are_checked)
+{
+    static const char *const names[] = { "7", "null", "\"\"", "\".\"", "\"..\"", "\"a/b\"", "\"a\\\\b\"", "[\"a\"]" };
+    static const int64_t shape[] = { 1 };
+    static const float x[] = { 1 };
+    static const char own[] = "{\"weight_map\": {\"w\": \"0\"}}";
+    const nn_save_tensor t = { "w", NN_F32, 1, shape, x };
+    char *text = malloc(100000);
+    base_error e;
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        e = (base_error)BASE_ERROR_INIT;
+        int n = sprintf(text, "{\"weight_map\": {\"w\": %s}}", names[i]);
+        ck_assert_ptr_null(nn_archive_open(files_write("x.index.json", text, (size_t)n), &e));
+        ck_assert_msg(e.status == BASE_FORMAT && strstr(e.text, "the file of tensor \"w\" is not named plainly"), "%s: %s", names[i], e.text);
+    }
+    ck_assert_int_eq(nn_safetensors_save(files_path("0"), &t, 1, NULL, 0, NULL), BASE_OK);
+    int n = sprintf(text, "{\"weight_map\": {\"w\": \"0\"");
+    for (int i = 1; i <= 200; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "%d", i);
+        ck_assert_int_eq(link(files_path("0"), files_path(name)), 0);
+        n += sprintf(text + n, ", \"w%d\": \"%d\"", i, i);
+    }
+    n += sprintf(text + n, "}}");
+    e = (base_error)BASE_ERROR_INIT;
+    ck_assert_ptr_null(nn_archive_open(files_write("x.index.json", text, (size_t)n), &e));
+    ck_assert_msg(e.status == BASE_LIMIT && strstr(e.text, "x.index.json: more than 200 files"), "%s", e.text);
+    free(text);
+    nn_archive *a = open_archive(made("zip.bin"));
+    ck_assert_ptr_null(nn_archive_meta_at(a, 0));
+    nn_archive_close(a);
+    /* Named from its own folder. */
+    ck_assert_int_eq(chdir(files_folder), 0);
+    files_write("own.index.json", own, strlen(own));
+    a = open_archive("own.index.json");
+    ck_assert_str_eq(nn_archive_file(a, 0), "0");
+    ck_assert_ptr_nonnull(nn_archive_meta_at(a, 0));
+    ck_assert_ptr_null(nn_archive_meta_at(a, 1));
+    ck_assert_ptr_null(nn_archive_config(a, NULL));
+    nn_archive_close(a);
+    ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("libnn/store/archive");
@@ -509,6 +555,7 @@ static Suite *suite(void)
     unit_add(s, biases_that_are_not_there);
     unit_add(s, no_numbers_are_refused);
     files_add(s, frozen_weights_stay_in_the_file);
+    files_add(s, indexes_are_checked);
     files_add(s, damaged_members_are_noticed);
     files_add(s, checksums_are_whole);
     return s;
