@@ -74,39 +74,38 @@ void ser_names_free(ser_names *n)
 
 /* ---- labels.json ------------------------------------------------------------------------------------------------- */
 
-/* jansson escapes control characters up to U+001F; the others that are not plain stand in strings alone. */
-static void put_plain(FILE *f, const char *text, size_t n)
+/* jansson escapes control characters up to U+001F; the others that are not plain stand in strings alone. out: 6 n + 1 bytes. */
+static void put_plain(char *out, const char *text, size_t n)
 {
     for (int length; n > 0; text += length, n -= (size_t)length) {
         uint32_t c = 0;
 
         length = base_utf8_decode(text, n, &c);
-        if (length < 1 || (c >= ' ' && !base_is_plain(c)))
-            fprintf(f, "\\u%04x", length ? c : 0xFFFD);
-        else
-            fwrite(text, 1, (size_t)length, f);
+        if (length < 1 || (c >= ' ' && !base_is_plain(c))) {
+            out += snprintf(out, 7, "\\u%04x", length ? c : 0xFFFD);
+        } else {
+            memcpy(out, text, (size_t)length);
+            out += length;
+        }
         length += !length;
     }
+    *out = '\0';
 }
 
+/* A stream in memory gives no text when closing it finds no memory, and does not tell. */
 char *ser_json_text(const json_t *j, size_t flags)
 {
-    char *raw = NULL, *text = NULL;
-    size_t n = 0, size;
+    char *raw = NULL, *text;
+    size_t n = 0;
     FILE *f = open_memstream(&raw, &n);
     bool ok = f && j && json_dumpf(j, f, flags) == 0 && !ferror(f);
 
-    ok = f && fclose(f) == 0 && ok && n > 0;         /* a stream in memory may lose bytes and not tell */
-    f = ok ? open_memstream(&text, &size) : NULL;
-    if (f)
-        put_plain(f, raw, n);
-    ok = f && !ferror(f);
-    ok = f && fclose(f) == 0 && ok && size >= n;
+    ok = f && fclose(f) == 0 && raw && ok;
+    text = ok ? malloc(6 * n + 1) : NULL;
+    if (text)
+        put_plain(text, raw, n);
     free(raw);
-    if (ok)
-        return text;
-    free(text);
-    return NULL;
+    return text;
 }
 
 /* NULL: no memory. */

@@ -200,6 +200,10 @@ base_status ser_score_output_finish(const ser_score_output *o, json_t *section, 
 /* Reads and checks one; NULL: e says why. */
 json_t     *ser_scores_read(const char *path, base_error *e);
 
+/* Between these, jansson's calls need not be checked one by one: the latter gives the section, or frees it and returns NULL
+ * when e holds an error, or there was no memory for a part of it. One thread. */
+void    ser_section_begin(void);
+json_t *ser_section_end(json_t *section, base_error *e);
 json_t *ser_json_measure(double value, ser_interval interval);      /* {"value", "low", "high"} */
 json_t *ser_json_difference(double value, ser_interval interval, double p);
 

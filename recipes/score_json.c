@@ -124,6 +124,34 @@ base_status ser_score_output_finish(const ser_score_output *o, json_t *section, 
     return status;
 }
 
+/* ---- sections ---------------------------------------------------------------------------------------------------- */
+
+static bool lost;       /* jansson got no memory since the section was begun: something is missing in it */
+
+static void *watched(size_t n)
+{
+    void *block = malloc(n);
+
+    lost |= !block;
+    return block;
+}
+
+void ser_section_begin(void)
+{
+    json_set_alloc_funcs(watched, free);
+    lost = false;
+}
+
+json_t *ser_section_end(json_t *section, base_error *e)
+{
+    if (e->status == BASE_OK && lost)
+        base_fail(e, BASE_NO_MEMORY, "no memory for the scores");
+    if (e->status == BASE_OK)
+        return section;
+    json_decref(section);
+    return NULL;
+}
+
 json_t *ser_json_measure(double value, ser_interval interval)
 {
     return json_pack("{s:f, s:f, s:f}", "value", value, "low", interval.low, "high", interval.high);

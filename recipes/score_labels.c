@@ -237,11 +237,13 @@ static void print_parts(const char *what, const ser_parts *parts, const ser_labe
 }
 
 /* Mean and standard deviation over parts. */
-static json_t *spread_json(const ser_label_score *scores, int n, FILE *f)
+static json_t *spread_json(const ser_label_score *scores, int n, FILE *f, base_error *e)
 {
     double mean[SER_METRICS], sd[SER_METRICS], *value = malloc((size_t)n * sizeof(*value));
     json_t *spread = json_object();
 
+    if (!value)
+        base_fail(e, BASE_NO_MEMORY, "no memory for %d values", n);
     for (int m = 0; m < SER_METRICS && value; m++) {
         for (int i = 0; i < n; i++)
             value[i] = scores[i].value[m];
@@ -278,7 +280,7 @@ static base_status add_parts(json_t *section, const char *key, const char *what,
     for (int i = 0; i < parts.n && e->status == BASE_OK; i++)
         json_array_append_new(list, score_json(&scores[i], l, parts.name[i]));
     if (e->status == BASE_OK && strcmp(key, "folds") == 0)
-        json_object_set_new(section, "spread", spread_json(scores, parts.n, f));
+        json_object_set_new(section, "spread", spread_json(scores, parts.n, f, e));
     json_object_set_new(section, key, list);
     for (int i = 0; scores && i < parts.n; i++)
         ser_label_score_free(&scores[i]);
@@ -311,6 +313,7 @@ json_t *ser_score_labels(const ser_label_options *options, FILE *f, int64_t *n, 
     inputs in;
     json_t *section = NULL;
 
+    ser_section_begin();
     if (read_inputs(&in, o, e) == BASE_OK) {
         o->bootstrap.cluster = in.cluster;
         section = json_pack("{s:s, s:s, s:s, s:i, s:I, s:I}", "kind", "labels", "ref", o->ref, "hyp", o->hyp, "seeds",
@@ -326,8 +329,5 @@ json_t *ser_score_labels(const ser_label_options *options, FILE *f, int64_t *n, 
         compare(&in, o, section, f, e);
     *n = in.labelling.n;
     free_inputs(&in);
-    if (e->status == BASE_OK)
-        return section;
-    json_decref(section);
-    return NULL;
+    return ser_section_end(section, e);
 }

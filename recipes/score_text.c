@@ -240,6 +240,7 @@ json_t *ser_score_text(const ser_text_options *options, FILE *f, int64_t *n, bas
     json_t *section = NULL;
     inputs in;
 
+    ser_section_begin();
     if (read_inputs(&in, o, e) == BASE_OK) {
         o->bootstrap.cluster = in.cluster;
         section = score_all(&in, o, f, e);
@@ -248,8 +249,5 @@ json_t *ser_score_text(const ser_text_options *options, FILE *f, int64_t *n, bas
         ser_texts_details(&in.texts, o->details, e);
     *n = in.texts.n;
     free_inputs(&in);
-    if (e->status == BASE_OK)
-        return section;
-    json_decref(section);
-    return NULL;
+    return ser_section_end(section, e);
 }

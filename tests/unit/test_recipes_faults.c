@@ -4,6 +4,8 @@
 #include <omp.h>
 
 #include "base/file.h"
+#include "recipes/checkpoint.h"
+#include "recipes/score.h"
 #include "tests/unit/files.h"
 #include "tests/unit/malloc_fault.h"
 #include "tests/unit/recogniser.h"
@@ -109,9 +111,57 @@ static base_status try_print(base_error *e)
     return e->status;
 }
 
+/* What is printed, in room of its own: the first time is what it must be every time that says it is well. */
+static char printed[2][1 << 16];
+static FILE *printer[2];
+
+static base_status same_print(int i, json_t *j, base_status status)
+{
+    static char first[2][1 << 16];
+
+    fputc('\0', printer[i]);
+    fflush(printer[i]);
+    rewind(printer[i]);
+    if (!*first[i])
+        strcpy(first[i], printed[i]);
+    assert(status != BASE_OK || (j && strcmp(first[i], printed[i]) == 0));
+    json_decref(j);
+    return status;
+}
+
+static base_status try_describe(base_error *e)
+{
+    ser_checkpoint *c = ser_checkpoint_open(files_path("folder"), e);
+    json_t *j = c ? ser_checkpoint_describe(c, e) : NULL;
+
+    if (j)
+        ser_checkpoint_print(j, printer[0], e);
+    ser_checkpoint_free(c);
+    return same_print(0, j, e->status);
+}
+
+static base_status try_scores(base_error *e)
+{
+    const ser_label_options o = { .ref = files_path("data/utt2emo"), .hyp = files_path("data/utt2emo"),
+        .versus = files_path("hyp"), .folds = files_path("data/utt2spk"), .groups = "", .labels = "", .mode = "strict", .task = "emotion",
+        .clusters = files_path("data/utt2spk"), .bootstrap = { 10, 1, NULL } };
+    int64_t n;
+    json_t *j = ser_score_labels(&o, printer[1], &n, e);
+
+    if (j) {
+        long left = malloc_left;
+
+        malloc_left = -1;
+        json_dumpf(j, printer[1], JSON_SORT_KEYS);
+        malloc_left = left;
+    }
+    return same_print(1, j, e->status);
+}
+
 static const struct { const char *name; base_status (*run)(base_error *e); } tries[] = {
     { "data", try_data }, { "make", try_make }, { "save", try_save }, { "load", try_load }, { "begin_with", try_begin_with },
     { "batch", try_batch }, { "features", try_features }, { "print", try_print },
+    { "describe", try_describe }, { "scores", try_scores },
 };
 #define TRIES (int)(sizeof tries / sizeof *tries)
 
@@ -125,6 +175,8 @@ static void set_up(void)
         utterances[i].text = (char *)"A B";
         seconds[i] = 0.2;
     }
+    for (int i = 0; i < 2; i++)
+        printer[i] = fmemopen(printed[i], sizeof printed[i], "w");
     config = ser_config_defaults();
     model = new_model(true, 0, 4);
     ck_assert_int_eq(ser_model_save(model, files_path("folder"), &e), BASE_OK);
@@ -133,11 +185,14 @@ static void set_up(void)
     files_write("data/text", "ann-0 ab\nann-1\nbob-2 b a\n", 25);
     files_write("data/utt2spk", "ann-0 ann\nann-1 ann\nbob-2 bob\n", 30);
     files_write("data/utt2emo", "ann-0 sad\nann-1 -\nbob-2 hap\n", 28);
+    files_write("hyp", "ann-0 sad\nann-1 sad\nbob-2 sad\n", 30);
 }
 
 static void tear_down(void)
 {
     ser_model_free(model);
+    for (int i = 0; i < 2; i++)
+        fclose(printer[i]);
     for (int i = 0; i < UTTERANCES; i++)
         free(features[i]);
 }
