@@ -345,9 +345,14 @@ SERIN_API base_status nn_ctc_greedy(const float *log_probs, int64_t frames, int 
 /* Prefix beam search (Hannun et al. 2014 without a language model): the `nbest` best of `beam` prefixes, best first;
  * order on ties: shorter, then smaller labels. Receives nbest entries at most; *n says how many. With a beam as wide as
  * there are prefixes a score is exactly the CTC log probability of its labels. */
-typedef struct nn_beam_options { int beam, nbest, blank; } nn_beam_options;
+typedef struct nn_beam_options {
+    int  beam, nbest, blank;
+    bool unaligned;             /* frames are not set before nn_ctc_align: aligning many costs more than the search */
+} nn_beam_options;
 SERIN_API base_status nn_ctc_beam(const float *log_probs, int64_t frames, int v, const nn_beam_options *o,
     nn_hypothesis *out, int *n, base_error *e);
+/* Sets the frames of h, labels that are possible in log_probs. */
+SERIN_API base_status nn_ctc_align(const float *log_probs, int64_t frames, int v, int blank, nn_hypothesis *h, base_error *e);
 SERIN_API void nn_hypothesis_free(nn_hypothesis *h);
 
 /* ---- decoding sequences ----------------------------------------------------------------------------------------- */
@@ -487,6 +492,8 @@ typedef struct nn_load {
     void *data;             /* set by the caller: tell's */
     int  loaded, missing, mismatched;   /* parameters */
     int  zeroed, unexpected;            /* no error */
+    int  strays;                        /* of the unexpected those inside a part of an encoder of which p asks for others: what they were
+                                         * saved from computes something else, unmerged LoRA, say. For the caller to refuse */
     char text[1000];        /* all of it in a sentence that names the first ones of each kind */
 } nn_load;
 /* Parameters from a checkpoint (nn_archive_open), by name. Frozen ones that the file holds as float32 stay in the mapped

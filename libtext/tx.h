@@ -119,7 +119,9 @@ typedef struct tx_vocab tx_vocab;
 
 /* Reads vocab.json ({token: id}, or {language: {token: id}}: then `language`, which may be NULL when there is only one).
  * Names of special tokens come from tokenizer_config.json beside it, else special_tokens_map.json, else <pad> <s> </s>
- * <unk> | (or [PAD] and [UNK] where those are missing). BASE_FORMAT: not JSON, ids with gaps or twice, no pad token. */
+ * <unk> | (or [PAD] and [UNK] where those are missing); tokens added later from added_tokens_decoder there, else from
+ * added_tokens.json. With Wav2Vec2PhonemeCTCTokenizer tokens are phones, which stand between spaces. BASE_FORMAT: not JSON, ids with
+ * gaps or twice, no pad token; BASE_UNSUPPORTED: another tokenizer_class, named. */
 SERIN_API tx_vocab *tx_vocab_read(const char *path, const char *language, base_error *e);
 
 /* From a corpus: <pad> 0, <s> 1, </s> 2, <unk> 3, | 4, then the characters of the values, sorted by code point. A '|' in
@@ -128,6 +130,9 @@ SERIN_API tx_vocab *tx_vocab_build(const tx_table *texts, base_error *e);
 /* fairseq's dict.ltr.txt, a symbol and its count in a line, as the vocabulary of a model that was trained with it: <pad> (in
  * fairseq <s>, which is its blank), <s>, </s>, <unk>, then the symbols as they come. BASE_FORMAT "path:line: …". */
 SERIN_API tx_vocab *tx_vocab_fairseq(const char *path, base_error *e);
+/* Makes it at least `size` tokens: a model's output may be wider than its vocabulary. Those behind are left out of texts. On failure
+ * it is as it was. */
+SERIN_API base_status tx_vocab_extend(tx_vocab *v, int size, base_error *e);
 SERIN_API void      tx_vocab_free(tx_vocab *v);
 
 /* vocab.json in the order of ids; appears whole or not at all. */

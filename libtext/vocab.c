@@ -25,51 +25,117 @@ static int compare_tokens(const void *a, const void *b, void *token)
     return strcmp(((char **)token)[*(const int *)a], ((char **)token)[*(const int *)b]);
 }
 
+static void drop(char **token, int size)
+{
+    for (int i = 0; token && i < size; i++)
+        free(token[i]);
+    free(token);
+}
+
+/* The name of an id that has no token of its own: 31 -> <unused-31>. */
+static bool is_unused(const char *token, int id)
+{
+    char name[40];
+
+    snprintf(name, sizeof name, "<unused-%d>", id);
+    return !strcmp(token, name);
+}
+
+static bool name_unused(char **token, int size)
+{
+    for (int i = 0; i < size; i++)
+        if (!token[i] && asprintf(&token[i], "<unused-%d>", i) < 0)
+            return token[i] = NULL, false;
+    return true;
+}
+
+/* The tables over v->token. */
+static bool make_tables(tx_vocab *v)
+{
+    tx_match *longer = malloc(((size_t)v->size + 1) * sizeof *longer);
+    int *sorted = malloc((size_t)v->size * sizeof *sorted + 1), n = 0;
+    bool *left_out = calloc((size_t)v->size + 1, sizeof *left_out);
+
+    if (!longer || !sorted || !left_out || !name_unused(v->token, v->size)) {
+        free(longer);
+        free(sorted);
+        free(left_out);
+        return false;
+    }
+    for (int i = 0; i < v->size; i++) {
+        sorted[i] = i;
+        left_out[i] = is_unused(v->token[i], i);
+        if (v->token[i][0] && v->token[i][character_length(v->token[i])])
+            longer[n++] = (tx_match){ v->token[i], i };
+    }
+    qsort_r(sorted, (size_t)v->size, sizeof *sorted, compare_tokens, v->token);
+    tx_matcher_free(&v->longer);
+    tx_matcher_make(&v->longer, longer, n);
+    free(v->sorted);
+    free(v->left_out);
+    v->sorted = sorted;
+    v->left_out = left_out;
+    return true;
+}
+
 tx_vocab *tx_vocab_make(char **token, int size, const char *const special[TX_SPECIALS], const char *space, bool lower,
     base_error *e)
 {
     tx_vocab *v = calloc(1, sizeof(*v));
-    bool made;
 
     if (!v) {
-        for (int i = 0; i < size; i++)
-            free(token[i]);
-        free(token);
+        drop(token, size);
         base_fail(e, BASE_NO_MEMORY, "no memory for a vocabulary");
         return NULL;
     }
-    *v = (tx_vocab){ .token = token, .size = size, .lower = lower };
-    v->sorted = malloc((size_t)size * sizeof(*v->sorted) + 1);
-    v->longer = malloc((size_t)size * sizeof(*v->longer) + 1);
-    v->space = strdup(space);
-    made = v->sorted && v->longer && v->space;
-    for (int i = 0; i < size; i++)
-        made = made && token[i];
-    if (!made) {
+    *v = (tx_vocab){ .token = token, .size = size, .lower = lower, .space = strdup(space) };
+    if (!v->space || !make_tables(v)) {
         base_fail(e, BASE_NO_MEMORY, "no memory for a vocabulary of %d tokens", size);
         tx_vocab_free(v);
         return NULL;
     }
-    for (int i = 0; i < size; i++) {
-        v->sorted[i] = i;
-        if (token[i][0] && token[i][character_length(token[i])])
-            v->longer[v->n_longer++] = i;
-    }
-    qsort_r(v->sorted, (size_t)size, sizeof(*v->sorted), compare_tokens, token);
     for (int i = 0; i < TX_SPECIALS; i++)
         v->special[i] = special[i] ? tx_vocab_find(v, special[i]) : -1;
+    for (int i = TX_BEGIN; i <= TX_UNKNOWN; i++)
+        if (v->special[i] >= 0)
+            v->left_out[v->special[i]] = true;
     return v;
+}
+
+base_status tx_vocab_extend(tx_vocab *v, int size, base_error *e)
+{
+    char **token = size > v->size ? realloc(v->token, (size_t)size * sizeof *token) : NULL;
+    int was = v->size;
+    bool *left_out = v->left_out;
+
+    if (size <= v->size)
+        return BASE_OK;
+    if (token) {
+        memset(token + was, 0, (size_t)(size - was) * sizeof *token);
+        v->token = token;
+        v->size = size;
+        v->left_out = NULL;
+        if (make_tables(v)) {
+            for (int i = 0; i < was; i++)
+                v->left_out[i] |= left_out[i];
+            free(left_out);
+            return BASE_OK;
+        }
+        v->left_out = left_out;
+        for (v->size = was; size-- > was;)
+            free(token[size]);
+    }
+    return base_fail(e, BASE_NO_MEMORY, "no memory for a vocabulary of %d tokens", size);
 }
 
 void tx_vocab_free(tx_vocab *v)
 {
     if (!v)
         return;
-    for (int i = 0; i < v->size; i++)
-        free(v->token[i]);
-    free(v->token);
+    drop(v->token, v->size);
+    tx_matcher_free(&v->longer);
+    free(v->left_out);
     free(v->sorted);
-    free(v->longer);
     free(v->space);
     free(v);
 }
@@ -154,28 +220,25 @@ int         tx_vocab_find(const tx_vocab *v, const char *token) { return find(v,
 
 /* ---- text to labels -------------------------------------------------------------------------------------------- */
 
-/* The longest token of several characters that s begins with, or -1. There are few such tokens: a scan does. */
-static int find_longer(const tx_vocab *v, const char *s)
-{
-    int best = -1;
-    size_t best_length = 0;
-
-    for (int i = 0; i < v->n_longer; i++) {
-        size_t n = strlen(v->token[v->longer[i]]);
-
-        if (n > best_length && strncmp(s, v->token[v->longer[i]], n) == 0) {
-            best = v->longer[i];
-            best_length = n;
-        }
-    }
-    return best;
-}
-
 static const char *skip_space(const char *s)
 {
     for (const char *next = s; tx_is_space(tx_utf8_next(&next)); )
         s = next;
     return s;
+}
+
+/* The unknown token for the n bytes at s, which are counted; -1 after an error. */
+static int unknown(const tx_vocab *v, const char *s, size_t n, tx_labels *out, base_error *e)
+{
+    const char *next = s;
+    uint32_t c = tx_utf8_next(&next);
+
+    if (out->unknown++ == 0)
+        out->first_unknown = c;
+    if (v->special[TX_UNKNOWN] < 0)
+        base_fail(e, BASE_MISSING, "%s \"%.*s\" (U+%04X) is not in the vocabulary, which has no unknown token",
+            v->phones ? "phone" : "character", (int)n, s, (unsigned)c);
+    return v->special[TX_UNKNOWN];
 }
 
 /* The label of the character at s; -1 after an error. */
@@ -192,20 +255,31 @@ static int label_character(const tx_vocab *v, const char *s, tx_labels *out, bas
         id = find(v, bytes, (size_t)tx_utf8_put((uint32_t)utf8proc_toupper((utf8proc_int32_t)c), bytes));
     else
         id = find(v, s, (size_t)(next - s));
-    if (id >= 0)
-        return id;
-    if (out->unknown++ == 0)
-        out->first_unknown = c;
-    if (v->special[TX_UNKNOWN] < 0)
-        base_fail(e, BASE_MISSING, "character \"%.*s\" (U+%04X) is not in the vocabulary, which has no unknown token",
-            (int)(next - s), s, (unsigned)c);
-    return v->special[TX_UNKNOWN];
+    return id >= 0 ? id : unknown(v, s, (size_t)(next - s), out, e);
+}
+
+/* Phones stand between white space. */
+static base_status encode_phones(const tx_vocab *v, const char *text, tx_labels *out, base_error *e)
+{
+    for (text = skip_space(text); *text; text = skip_space(text)) {
+        const char *end = text, *next = text;
+
+        for (uint32_t c; (c = tx_utf8_next(&next)) != 0 && !tx_is_space(c);)
+            end = next;
+        int label = find(v, text, (size_t)(end - text));
+        if (label < 0 && (label = unknown(v, text, (size_t)(end - text), out, e)) < 0)
+            return BASE_MISSING;
+        out->label[out->n++] = label;
+        text = end;
+    }
+    return BASE_OK;
 }
 
 base_status tx_vocab_encode(const tx_vocab *v, const char *text, tx_labels *out, base_error *e)
 {
     const char *solid = NULL;   /* the first character from here on that is not white space */
-    size_t size = strlen(text);
+    size_t size = strlen(text), length = 0;
+    const char *end = text + size;
     int longer = -1;            /* the token of several characters that begins there */
 
     *out = (tx_labels){ 0 };
@@ -214,12 +288,19 @@ base_status tx_vocab_encode(const tx_vocab *v, const char *text, tx_labels *out,
     out->label = malloc((size + 1) * sizeof(*out->label));
     if (!out->label)
         return base_fail(e, BASE_NO_MEMORY, "no memory for the labels of a text of %zu bytes", size);
+    if (v->phones) {
+        base_status status = encode_phones(v, text, out, e);
+
+        if (status)
+            tx_labels_free(out);
+        return status;
+    }
     while (*text) {
         int label;
 
         if (!solid || text > solid) {
             solid = skip_space(text);
-            longer = find_longer(v, solid);
+            longer = tx_matcher_longest(&v->longer, solid, end, &length);
         }
         label = longer >= 0 ? longer : label_character(v, text, out, e);
         if (label < 0) {
@@ -227,7 +308,7 @@ base_status tx_vocab_encode(const tx_vocab *v, const char *text, tx_labels *out,
             return BASE_MISSING;
         }
         out->label[out->n++] = label;
-        text = longer >= 0 ? skip_space(solid + strlen(v->token[longer])) : text + character_length(text);
+        text = longer >= 0 ? skip_space(solid + length) : text + character_length(text);
     }
     return BASE_OK;
 }
@@ -245,11 +326,6 @@ void tx_labels_free(tx_labels *l)
 static int known(const tx_vocab *v, int label)
 {
     return label >= 0 && label < v->size ? label : v->special[TX_UNKNOWN];
-}
-
-static bool is_special(const tx_vocab *v, int label)
-{
-    return label == v->special[TX_BEGIN] || label == v->special[TX_END] || label == v->special[TX_UNKNOWN];
 }
 
 static void add_token(const tx_vocab *v, const char *token, tx_buffer *b)
@@ -281,16 +357,20 @@ static char *strip(char *text)
 char *tx_vocab_decode(const tx_vocab *v, const int *labels, int n, const tx_decode_options *o, base_error *e)
 {
     tx_buffer b = { 0 };
+    bool first = true;
 
     for (int i = 0; i < n; i++) {
         int label = known(v, labels[i]);
 
         if (label < 0 || label == v->special[TX_PAD] || (o->group && i > 0 && label == known(v, labels[i - 1])))
             continue;
-        if (label == v->special[TX_DELIMITER])
-            tx_buffer_add_text(&b, v->space);
-        else if (o->keep_special || !is_special(v, label))
+        if (label == v->special[TX_DELIMITER]) {
+            tx_buffer_add_text(&b, v->phones ? "" : v->space);
+        } else if (o->keep_special || !v->left_out[label]) {
+            tx_buffer_add_text(&b, v->phones && !first ? " " : "");
             add_token(v, v->token[label], &b);
+            first = false;
+        }
     }
     return strip(tx_buffer_take(&b, e));
 }
@@ -317,15 +397,17 @@ base_status tx_vocab_words(const tx_vocab *v, const int *labels, const int *fram
     int first = 0;
 
     out->n = 0;
-    out->word = malloc(((size_t)n / 2 + 1) * sizeof(*out->word));
+    out->word = malloc(((size_t)n + 1) * sizeof(*out->word));
     if (!out->word)
         return base_fail(e, BASE_NO_MEMORY, "no memory for the words of %d labels", n);
     for (int i = 0; i <= n && status == BASE_OK; i++) {
-        if (i < n && labels[i] != v->special[TX_DELIMITER])
+        bool between = i == n || labels[i] == v->special[TX_DELIMITER];
+
+        if (!between && !(v->phones && i > first))
             continue;
         if (i > first)
             status = add_word(v, labels, frames, first, i, out, e);
-        first = i + 1;
+        first = between ? i + 1 : i;
     }
     if (status != BASE_OK)
         tx_words_free(out);

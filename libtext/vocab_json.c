@@ -9,6 +9,11 @@
 
 #define JSON_LIMIT ((size_t)64 << 20)
 
+/* What the files beside vocab.json say; the strings belong to the objects. */
+typedef struct companions {
+    json_t *config, *map, *added;       /* each may be NULL */
+} companions;
+
 /* ---- tokens ---------------------------------------------------------------------------------------------------- */
 
 /* The object of tokens: the root, or the language's part of it. NULL: e says why. */
@@ -55,33 +60,88 @@ static void free_tokens(char **token, int size)
     free(token);
 }
 
-/* token [*size] by id: ids are 0 .. size-1, since each is inside the range and none comes twice. */
-static char **place_tokens(json_t *tokens, const char *path, int *size, base_error *e)
+/* Told of each token that a tokenizer got after its vocabulary; not of those that stand there, which count. */
+typedef base_status on_added(void *data, const char *text, json_int_t id, base_error *e);
+
+/* added_tokens_decoder of tokenizer_config.json, {id: {content, …}}, else added_tokens.json, {token: id}. */
+static base_status each_added(const companions *c, json_t *tokens, const char *path, on_added *tell, void *data, base_error *e)
+{
+    json_t *listed = json_object_get(c->config, "added_tokens_decoder"), *value;
+    base_status status = BASE_OK;
+    const char *key;
+
+    json_object_foreach(listed, key, value) {
+        const char *text = json_string_value(json_object_get(value, "content"));
+        char *end;
+        long long id = strtoll(key, &end, 10);
+
+        if (!text || *end || end == key)
+            return base_fail(e, BASE_FORMAT, "%s: added_tokens_decoder in the tokenizer_config.json beside it: \"%.80s\" has no content, or "
+                "is no number", path, key);
+        if (!json_object_get(tokens, text) && (status = tell(data, text, id, e)))
+            return status;
+    }
+    json_object_foreach(listed ? NULL : c->added, key, value)
+        if (!json_object_get(tokens, key) && (status = tell(data, key, json_is_integer(value) ? json_integer_value(value) : -1, e)))
+            return status;
+    return status;
+}
+
+typedef struct table { char **token; int size, of_vocab; const char *path; } table;
+
+static base_status count_added(void *data, const char *text, json_int_t id, base_error *e)
+{
+    table *t = data;
+
+    if (id < t->of_vocab || id >= TX_VOCAB_LIMIT)
+        return base_fail(e, BASE_FORMAT, "%s: the added token \"%.100s\" has the id %lld, expected one behind the %d of the vocabulary",
+            t->path, text, (long long)id, t->of_vocab);
+    t->size = id >= t->size ? (int)id + 1 : t->size;
+    return BASE_OK;
+}
+
+static base_status place_added(void *data, const char *text, json_int_t id, base_error *e)
+{
+    table *t = data;
+
+    if (t->token[id])
+        return strcmp(t->token[id], text) ? base_fail(e, BASE_FORMAT, "%s: added tokens \"%.100s\" and \"%.100s\" both have the id %lld",
+            t->path, t->token[id], text, (long long)id) : BASE_OK;
+    t->token[id] = strdup(text);
+    return t->token[id] ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "%s: no memory for a token", t->path);
+}
+
+/* token [*size] by id: ids of the vocabulary are 0 .. n - 1, since each is inside the range and none comes twice; behind them
+ * stand added ones, NULL between them. */
+static char **place_tokens(const companions *c, json_t *tokens, const char *path, int *size, base_error *e)
 {
     size_t n = json_object_size(tokens);
-    char **token = n > 0 && n <= TX_VOCAB_LIMIT ? calloc(n, sizeof(*token)) : NULL;
+    table t = { NULL, (int)n, (int)n, path };
+    base_status status = BASE_OK;
     const char *text;
     json_t *id;
 
-    if (!token) {
-        base_fail(e, n ? BASE_LIMIT : BASE_FORMAT, "%s: %zu tokens found, 1 to %d expected", path, n, TX_VOCAB_LIMIT);
+    if (n > TX_VOCAB_LIMIT) {
+        base_fail(e, BASE_LIMIT, "%s: %zu tokens found, 1 to %d expected", path, n, TX_VOCAB_LIMIT);
         return NULL;
     }
-    *size = (int)n;
-    json_object_foreach(tokens, text, id)
-        if (place_token(token, *size, path, text, id, e) != BASE_OK) {
-            free_tokens(token, *size);
-            return NULL;
-        }
-    return token;
+    if (each_added(c, tokens, path, count_added, &t, e))
+        return NULL;
+    t.token = calloc((size_t)t.size, sizeof(*t.token));
+    if (!t.token)
+        base_fail(e, BASE_NO_MEMORY, "%s: no memory for %d tokens", path, t.size);
+    json_object_foreach(t.token ? tokens : NULL, text, id)
+        if ((status = place_token(t.token, (int)n, path, text, id, e)))
+            break;
+    if (t.token && !status && !each_added(c, tokens, path, place_added, &t, e)) {
+        *size = t.size;
+        return t.token;
+    }
+    free_tokens(t.token, t.size);
+    return NULL;
 }
 
 /* ---- special tokens -------------------------------------------------------------------------------------------- */
-
-/* What the files beside vocab.json say; the strings belong to the two objects. */
-typedef struct companions {
-    json_t *config, *map;       /* either may be NULL */
-} companions;
 
 static json_t *read_companion(const char *vocab_path, const char *name, base_error *e)
 {
@@ -112,11 +172,39 @@ static const char *name_of(const companions *c, const json_t *tokens, const char
 {
     const char *found = text_at(c->config, key);
 
+    if (!found && json_is_null(json_object_get(c->config, key)))
+        return NULL;
     if (!found)
         found = text_at(c->map, key);
     if (!found)
         found = other && !json_object_get(tokens, name) && json_object_get(tokens, other) ? other : name;
     return found;
+}
+
+/* Special tokens beside the named ones. */
+static void leave_out(tx_vocab *v, const json_t *object, const char *key)
+{
+    const json_t *token;
+    size_t i;
+
+    json_array_foreach(json_object_get(object, key), i, token) {
+        const char *text = json_string_value(json_is_object(token) ? json_object_get(token, "content") : token);
+        int id = text ? tx_vocab_find(v, text) : -1;
+
+        if (id >= 0)
+            v->left_out[id] = true;
+    }
+}
+
+/* Whose files these are; Wav2Vec2Tokenizer is the old name. */
+static base_status check_class(const companions *c, const char *path, bool *phones, base_error *e)
+{
+    const char *class = text_at(c->config, "tokenizer_class");
+
+    *phones = class && !strcmp(class, "Wav2Vec2PhonemeCTCTokenizer");
+    return !class || *phones || !strcmp(class, "Wav2Vec2CTCTokenizer") || !strcmp(class, "Wav2Vec2Tokenizer") ? BASE_OK
+        : base_fail(e, BASE_UNSUPPORTED, "%s: tokenizer_class in the tokenizer_config.json beside it is \"%.80s\", which is not built in; "
+            "Wav2Vec2CTCTokenizer and Wav2Vec2PhonemeCTCTokenizer are", path, class);
 }
 
 static tx_vocab *make(const companions *c, json_t *tokens, const char *path, base_error *e)
@@ -125,25 +213,40 @@ static tx_vocab *make(const companions *c, json_t *tokens, const char *path, bas
                                                   "word_delimiter_token" };
     static const char *const other[TX_SPECIALS] = { [TX_PAD] = "[PAD]", [TX_UNKNOWN] = "[UNK]" };
     const char *special[TX_SPECIALS], *space = text_at(c->config, "replace_word_delimiter_char");
+    bool phones;
     char **token;
+    tx_vocab *v;
     int size;
 
+    if (check_class(c, path, &phones, e))
+        return NULL;
     for (int i = 0; i < TX_SPECIALS; i++)
         special[i] = name_of(c, tokens, key[i], tx_special_default[i], other[i]);
-    if (!json_object_get(tokens, special[TX_PAD])) {
-        base_fail(e, BASE_MISSING, "%s: no pad token \"%s\", which is the blank of CTC", path, special[TX_PAD]);
+    if (phones && !text_at(c->config, key[TX_DELIMITER]))
+        special[TX_DELIMITER] = NULL;
+    if (!json_object_size(tokens)) {
+        base_fail(e, BASE_MISSING, "%s: no pad token, and no other", path);
         return NULL;
     }
-    token = place_tokens(tokens, path, &size, e);
-    return !token ? NULL : tx_vocab_make(token, size, special, space ? space : " ",
-        json_is_true(json_object_get(c->config, "do_lower_case")), e);
+    if (!(token = place_tokens(c, tokens, path, &size, e)) ||
+        !(v = tx_vocab_make(token, size, special, space ? space : " ", json_is_true(json_object_get(c->config, "do_lower_case")), e)))
+        return NULL;
+    v->phones = phones;
+    leave_out(v, c->config, "extra_special_tokens");
+    leave_out(v, c->config, "additional_special_tokens");
+    leave_out(v, c->map, "additional_special_tokens");
+    if (v->special[TX_PAD] >= 0)
+        return v;
+    base_fail(e, BASE_MISSING, "%s: no pad token \"%s\", which is the blank of CTC", path, special[TX_PAD] ? special[TX_PAD] : "(null)");
+    tx_vocab_free(v);
+    return NULL;
 }
 
 tx_vocab *tx_vocab_read(const char *path, const char *language, base_error *e)
 {
     base_error here = BASE_ERROR_INIT;
     json_t *root = base_json_read_object(path, JSON_LIMIT, &here), *tokens = NULL;
-    companions c = { NULL, NULL };
+    companions c = { NULL, NULL, NULL };
     tx_vocab *v = NULL;
 
     if (root)
@@ -151,11 +254,14 @@ tx_vocab *tx_vocab_read(const char *path, const char *language, base_error *e)
     if (root && here.status == BASE_OK)
         c.map = read_companion(path, "special_tokens_map.json", &here);
     if (root && here.status == BASE_OK)
+        c.added = read_companion(path, "added_tokens.json", &here);
+    if (root && here.status == BASE_OK)
         tokens = choose_language(root, path, language ? language : text_at(c.config, "target_lang"), &here);
     if (tokens)
         v = make(&c, tokens, path, &here);
     if (here.status != BASE_OK)
         base_fail(e, here.status, "%s", here.text);
+    json_decref(c.added);
     json_decref(c.map);
     json_decref(c.config);
     json_decref(root);

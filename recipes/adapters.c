@@ -7,6 +7,8 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
+#include "base/number.h"
 #include "base/temporary.h"
 #include "recipes/ser.h"
 
@@ -147,6 +149,65 @@ static base_status load_both(nn_params *p, const char *path, const nn_archive *a
     return e->status;
 }
 
+/* Tensors that no part of a model of ours, and no head that others put on an encoder, has. */
+typedef struct strangers {
+    char    text[600];
+    int     n;
+    nn_load asked;          /* whose tell is told, too */
+} strangers;
+
+static bool is_known(const char *name)
+{
+    static const char *const heads[] = { "lm_head.", "projector.", "classifier.", "layer_weights", "quantizer.", "project_hid.", "project_q.",
+        "final_proj.", "label_embs_concat", "masked_spec_embed", "pooler.", "cls.", "qa_outputs.", "score.", "encoder.", "feature_extractor.",
+        "feature_projection.", "embeddings.", "hubert.", "wav2vec2.", "bert.", "fusion.", "aec.", "front.", "serin.", "emotion.",
+        "gender.", "style.", "objective.", "tdnn." };
+    static const char *const bases[] = { "hubert.", "wav2vec2.", "bert." };
+
+    for (size_t i = 0; i < sizeof bases / sizeof *bases; i++)
+        if (!strncmp(name, bases[i], strlen(bases[i])))
+            return is_known(name + strlen(bases[i]));
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        if (!strncmp(name, heads[i], strlen(heads[i])))
+            return true;
+    return false;
+}
+
+static void meet(void *data, nn_fit fit, const char *name)
+{
+    strangers *s = data;
+    size_t used = strlen(s->text);
+
+    if (s->asked.tell)
+        s->asked.tell(s->asked.data, fit, name);
+    if (fit != NN_FIT_UNEXPECTED || is_known(name))
+        return;
+    if (s->n++ < 5)
+        snprintf(s->text + used, sizeof s->text - used, "%s \"%.80s\"", used ? "," : "", name);
+}
+
+base_status ser_load_refuse(const nn_load *l, const char *path, base_error *e)
+{
+    return l->strays ? base_fail(e, BASE_UNSUPPORTED, "%s: %s inside the encoder that nothing reads, so another model was saved: %s", path,
+        base_count(l->strays, "tensor"), l->text) : BASE_OK;
+}
+
+static base_status load_whole(nn_params *p, const char *path, nn_load *l, base_error *e)
+{
+    strangers s = { .asked = *l };
+
+    l->tell = meet;
+    l->data = &s;
+    nn_params_load(p, path, l, e);
+    l->tell = s.asked.tell;
+    l->data = s.asked.data;
+    if (!e->status)
+        ser_load_refuse(l, path, e);
+    if (!e->status && s.n)
+        base_warn("%s: %s no part of the model reads:%s%s", path, base_count(s.n, "tensor"), s.text, s.n > 5 ? ", …" : "");
+    return e->status;
+}
+
 base_status ser_weights_load(nn_params *p, const char *path, nn_load *l, base_error *e)
 {
     nn_load whole = { .only = NULL };
@@ -156,7 +217,7 @@ base_status ser_weights_load(nn_params *p, const char *path, nn_load *l, base_er
 
     l = l ? l : &whole;
     if (!hash && a)
-        nn_params_load(p, path, l, e);
+        load_whole(p, path, l, e);
     else if (hash && !base)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
     else if (hash && !find_base(path, base, hash, e))

@@ -283,7 +283,7 @@ static base_status open_model(trainer *t, base_error *e)
     if (!t->corrector || nn_params_build(t->params, e))
         return e->status ? e->status : base_fail(e, BASE_NO_MEMORY, "model: out of memory");
     nn_params_init(t->params, (uint64_t)c.seed);
-    if (*c.init_bert && nn_params_load(t->params, c.init_bert, &l, e))
+    if (*c.init_bert && ser_weights_load(t->params, c.init_bert, &l, e))
         return e->status;
     adam.decay = c.decay;
     t->adam = nn_adam_new(t->params, &adam, e);

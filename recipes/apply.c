@@ -101,44 +101,6 @@ base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t
     return status;
 }
 
-base_status ser_search(const tx_vocab *v, const ser_result *r, int beam, int nbest, nn_hypothesis *best, int *n, base_error *e)
-{
-    nn_beam_options o = { beam, nbest, tx_vocab_blank(v) };
-    base_status status = beam > 1 ? nn_ctc_beam(r->log_probs, r->frames, tx_vocab_size(v), &o, best, n, e)
-                                  : nn_ctc_greedy(r->log_probs, r->frames, tx_vocab_size(v), o.blank, best, e);
-
-    if (status)
-        *n = 0;
-    else if (beam == 1)
-        *n = 1;
-    return status;
-}
-
-char *ser_hypothesis_text(const tx_vocab *v, const nn_hypothesis *h, base_error *e)
-{
-    static const tx_decode_options plain = TX_DECODE_DEFAULTS;
-    char *text = tx_vocab_decode(v, h->labels, h->n, &plain, e), *to = text;
-
-    for (const char *s = text; s && *s; s++)
-        if (*s != ' ' || s[1] != ' ')
-            *to++ = *s;
-    if (to)
-        *to = '\0';
-    return text;
-}
-
-base_status ser_transcribe(const tx_vocab *v, const ser_result *r, int beam, char **text, base_error *e)
-{
-    nn_hypothesis h = { 0 };
-    int n;
-
-    *text = NULL;
-    if (!ser_search(v, r, beam, 1, &h, &n, e))
-        *text = ser_hypothesis_text(v, &h, e);
-    nn_hypothesis_free(&h);
-    return e->status;
-}
-
 /* ---- scores on development data ---------------------------------------------------------------------------------- */
 
 typedef struct tally {

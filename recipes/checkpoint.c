@@ -216,6 +216,8 @@ base_status ser_checkpoint_match(const ser_checkpoint *c, ser_match *m, base_err
         return base_fail(e, BASE_UNSUPPORTED, "%s: no config.json beside it whose model_type is hubert, wav2vec2 or bert",
             c->path);
     c->kind == SER_KIND_BERT ? match_bert(c, m, e) : match_hubert(c, m, e);
+    if (!m->misfit.status)
+        ser_load_refuse(&m->load, c->path, &m->misfit);
     if (!e->status && m->misfit.status == BASE_NO_MEMORY)
         base_fail(e, BASE_NO_MEMORY, "%s: %s", c->path, m->misfit.text);
     return e->status;

@@ -30,7 +30,7 @@ static base_status load(ser_conv *c, const char *dir, base_error *e)
     config.input = SER_SPEECH;
     if (!(c->model = ser_model_new(&config, &none, SER_TRAIN_NOTHING, e)))
         return e->status;
-    status = nn_params_load(c->model->params, dir, NULL, e);
+    status = ser_weights_load(c->model->params, dir, NULL, e);
     if (status || !(c->front = ser_front_new(&config.front, c->model, e)))
         return e->status;
     c->hash = ser_front_hash(c->front);

@@ -206,7 +206,7 @@ static base_status copy_beside(const ser_checkpoint *c, const char *name, const 
 
 static base_status copy_companions(const ser_checkpoint *c, const char *dir, base_error *e)
 {
-    static const char *const names[] = { "preprocessor_config.json", "tokenizer_config.json", "special_tokens_map.json",
+    static const char *const names[] = { "preprocessor_config.json", "processor_config.json", "tokenizer_config.json", "special_tokens_map.json",
         "added_tokens.json", "vocab.json", "vocab.txt", "tokenizer.json" };
 
     for (size_t i = 0; i < sizeof names / sizeof *names && !e->status; i++)
@@ -336,7 +336,7 @@ typedef struct vocabulary { const ser_checkpoint *from; const char *dir; } vocab
 /* Copied as it is, because the files beside it speak of it. */
 static base_status copy_vocabulary(void *data, base_error *e)
 {
-    static const char *const names[] = { "vocab.json", "tokenizer_config.json", "special_tokens_map.json" };
+    static const char *const names[] = { "vocab.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json" };
     const vocabulary *v = data;
 
     for (size_t i = 0; i < sizeof names / sizeof *names && !e->status; i++)

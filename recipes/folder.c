@@ -13,17 +13,19 @@
 #include "recipes/json.h"
 #include "recipes/ser.h"
 
-enum { FOLDER_VERSION = 1, HASH_TEXT = 17, DIGITS = 7 };      /* of a float: 0.05 is written as 0.05 */
+enum { FOLDER_VERSION = 1, HASH_TEXT = 17, DIGITS = 7,       /* of a float: 0.05 is written as 0.05 */
+    MOST_OUTPUTS = 1 << 24 };
 
 static const char *const cmvn_word[] = { "none", "utterance", "global" };
 
 /* The paths of a folder; NULL members: out of memory. */
-typedef struct folder { char *config, *preprocessor, *labels, *vocab, *weights; } folder;
+typedef struct folder { char *config, *preprocessor, *processor, *labels, *vocab, *weights; } folder;
 
 static void folder_free(folder *f)
 {
     free(f->config);
     free(f->preprocessor);
+    free(f->processor);
     free(f->labels);
     free(f->vocab);
     free(f->weights);
@@ -76,9 +78,9 @@ char *ser_config_path(const char *model)
 static base_status folder_name(folder *f, const char *model, base_error *e)
 {
     *f = (folder){ ser_config_path(model), ser_folder_path(model, "preprocessor_config.json"),
-        ser_folder_path(model, "labels.json"), ser_folder_path(model, "vocab.json"),
+        ser_folder_path(model, "processor_config.json"),         ser_folder_path(model, "labels.json"), ser_folder_path(model, "vocab.json"),
         ser_folder_path(model, "model.safetensors") };
-    if (f->config && f->preprocessor && f->labels && f->vocab && f->weights)
+    if (f->config && f->preprocessor && f->processor && f->labels && f->vocab && f->weights)
         return BASE_OK;
     folder_free(f);
     return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", model);
@@ -288,27 +290,45 @@ json_t *ser_config_json(const char *path, base_error *e)
     return j;
 }
 
-/* Without a preprocessor_config.json waveforms are normalised, unless fairseq's settings say that they were not. */
-static base_status read_preprocessor(const char *path, const char *config, ser_front_config *f, base_error *e)
+static base_status parse_preprocessor(const json_t *j, const char *path, ser_front_config *f, base_error *e)
 {
-    json_t *j;
-    const char *word = NULL;
-    int rate = SER_RATE, normalize = 1, c = 0;
+    const char *word = NULL, *type = NULL;
+    int rate = SER_RATE, normalize = 1, size = 1, c = 0;
 
-    j = ser_config_json(path = base_exists(path) ? path : config, e);
-    if (!j)
-        return e->status;
-    if (json_unpack(j, "{s?i, s?b, s?s}", "sampling_rate", &rate, "do_normalize", &normalize, "serin_cmvn", &word) != 0)
-        base_fail(e, BASE_FORMAT, "%s: sampling_rate, do_normalize or serin_cmvn is not of its kind", path);
-    else if (rate != SER_RATE)
+    if (json_unpack((json_t *)j, "{s?i, s?b, s?s, s?s, s?i}", "sampling_rate", &rate, "do_normalize", &normalize, "serin_cmvn", &word,
+            "feature_extractor_type", &type, "feature_size", &size) != 0)
+        return base_fail(e, BASE_FORMAT, "%s: sampling_rate, do_normalize, serin_cmvn, feature_extractor_type or feature_size is not of its "
+            "kind", path);
+    if (rate != SER_RATE)
         base_fail(e, BASE_UNSUPPORTED, "%s: sampling_rate is %d, expected %d", path, rate, SER_RATE);
+    if ((type && strcmp(type, "Wav2Vec2FeatureExtractor")) || size != 1)
+        base_fail(e, BASE_UNSUPPORTED, "%s: feature_extractor_type is \"%s\" with feature_size %d, only Wav2Vec2FeatureExtractor's "
+            "waveforms are built in", path, type ? type : "Wav2Vec2FeatureExtractor", size);
     while (word && c < 3 && strcmp(word, cmvn_word[c]) != 0)
         c++;
     if (c == 3)
         base_fail(e, BASE_VALUE, "%s: serin_cmvn is \"%s\", expected none, utterance or global", path, word);
     else
         f->cmvn = word ? (ser_cmvn)c : normalize ? SER_CMVN_UTTERANCE : SER_CMVN_NONE;
-    json_decref(j);
+    return e->status;
+}
+
+/* processor_config.json of transformers 5 has the feature extractor inside, and counts where both are. Without either waveforms are
+ * normalised, unless fairseq's settings say that they were not. */
+static base_status read_preprocessor(const folder *f, ser_front_config *out, base_error *e)
+{
+    json_t *all = base_exists(f->processor) ? ser_config_json(f->processor, e) : NULL;
+    const json_t *inside = json_object_get(all, "feature_extractor");
+    const char *path = base_exists(f->preprocessor) ? f->preprocessor : f->config;
+
+    if (json_is_object(inside)) {
+        parse_preprocessor(inside, f->processor, out, e);
+    } else if (!e->status) {
+        json_decref(all);
+        if ((all = ser_config_json(path, e)))
+            parse_preprocessor(all, path, out, e);
+    }
+    json_decref(all);
     return e->status;
 }
 
@@ -380,7 +400,7 @@ static base_status read_config(const char *dir, ser_model_config *out, bool *our
     if (folder_name(&f, dir, e))
         return e->status;
     *out = (ser_model_config){ 0 };
-    if (!nn_hubert_config_read(&out->encoder, f.config, e) && !read_preprocessor(f.preprocessor, f.config, &out->front, e) &&
+    if (!nn_hubert_config_read(&out->encoder, f.config, e) && !read_preprocessor(&f, &out->front, e) &&
         !ser_read_text_norm(f.config, out->text_norm, e) && !read_ours(f.config, out, ours, e)) {
         out->front.conv = out->encoder.mel_bins == 0;
         out->front.bins = out->encoder.mel_bins;
@@ -436,6 +456,25 @@ static base_status check_weights(const ser_model *m, const char *path, base_erro
     return e->status;
 }
 
+/* What a configuration of others says of the vocabulary: its blank, and as many outputs as tokens or, as transformers does, more. */
+static base_status fit_vocabulary(tx_vocab *v, const folder *f, base_error *e)
+{
+    json_t *j = ser_config_json(f->config, e);
+    const json_t *size = json_object_get(j, "vocab_size"), *pad = json_object_get(j, "pad_token_id");
+    int blank = tx_vocab_blank(v), n = tx_vocab_size(v);
+
+    if (json_is_integer(pad) && json_integer_value(pad) != blank)
+        base_fail(e, BASE_MISMATCH, "%s: pad_token_id, the blank of CTC, is %lld, but \"%s\" is %d in %s", f->config,
+            (long long)json_integer_value(pad), tx_vocab_token(v, blank), blank, f->vocab);
+    else if (json_is_integer(size) && (json_integer_value(size) < n || json_integer_value(size) > MOST_OUTPUTS))
+        base_fail(e, BASE_MISMATCH, "%s: vocab_size is %lld, but %s has %d tokens with those added later", f->config,
+            (long long)json_integer_value(size), f->vocab, n);
+    else if (j && json_is_integer(size))
+        tx_vocab_extend(v, (int)json_integer_value(size), e);
+    json_decref(j);
+    return e->status;
+}
+
 ser_model *ser_model_describe(const char *dir, base_error *e)
 {
     ser_model_config c;
@@ -448,7 +487,7 @@ ser_model *ser_model_describe(const char *dir, base_error *e)
         return NULL;
     if (read_config(dir, &c, &ours, e) || (ours && ser_names_read(&names, f.labels, e)))
         goto done;
-    if (base_exists(f.vocab) && !(names.vocab = tx_vocab_read(f.vocab, NULL, e))) {
+    if (base_exists(f.vocab) && (!(names.vocab = tx_vocab_read(f.vocab, NULL, e)) || fit_vocabulary(names.vocab, &f, e))) {
         ser_names_free(&names);
         goto done;
     }

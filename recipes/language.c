@@ -66,8 +66,8 @@ static base_status configure_bert(ser_config *c, ser_model_config *out, base_err
 
         if (!path)
             base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-        else if (!nn_bert_config_read(b, path, e) && !ser_read_text_norm(path, out->text_norm, e) && *c->init_aec)
-            configure_corrector(c, path, out, e);
+        else if ((!*c->init_aec || !configure_corrector(c, path, out, e)) && !nn_bert_config_read(b, path, e))
+            ser_read_text_norm(path, out->text_norm, e);
         free(path);
         return e->status ? e->status : ser_settle_bert(c, out, e);
     }

@@ -198,8 +198,8 @@ ser_model *ser_model_new(const ser_model_config *c, ser_names *names, ser_train_
             m->config.encoder.vocab_size = tx_vocab_size(names->vocab);
             m->config.encoder.pad_id = tx_vocab_blank(names->vocab);
         }
-        if (names->pieces)
-            m->config.bert.vocab_size = tx_wordpiece_size(names->pieces);
+        if (names->pieces && m->config.bert.vocab_size < tx_wordpiece_size(names->pieces))
+            m->config.bert.vocab_size = tx_wordpiece_size(names->pieces);      /* published tables may be longer */
         *names = (ser_names){ 0 };
         m->params = nn_params_new();
     }

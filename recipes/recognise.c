@@ -15,7 +15,7 @@ struct ser_recogniser {
     ser_model     *model;
     ser_front     *front;
     nn_tape       *tape;
-    nn_hypothesis *best;            /* [nbest] */
+    ser_hypothesis *best;           /* [nbest] */
     int            n;               /* sounds that wait for the batch to be full */
     double         sum;             /* of their seconds */
     char          *name[MOST], *line[MOST];
@@ -118,25 +118,13 @@ static bool put_words(json_t *j, const ser_recogniser *r, const nn_hypothesis *h
     return put(j, "words", list) && ok;
 }
 
-static bool put_transcript(json_t *j, const ser_recogniser *r, const nn_hypothesis *h, base_error *e)
-{
-    char *text = ser_hypothesis_text(r->model->names.vocab, h, e);
-    bool ok = text && put(j, "transcript", json_string(text));
-
-    free(text);
-    return ok;
-}
-
-static bool put_nbest(json_t *j, const ser_recogniser *r, int n, base_error *e)
+static bool put_nbest(json_t *j, const ser_recogniser *r, int n)
 {
     json_t *list = json_array();
     bool ok = list != NULL;
 
     for (int i = 0; i < n && ok; i++) {
-        json_t *one = json_pack("{s:f}", "score", r->best[i].score);
-
-        ok = one && put_transcript(one, r, &r->best[i], e) && json_array_append(list, one) == 0;
-        json_decref(one);
+        ok = json_array_append_new(list, json_pack("{s:f, s:s}", "score", r->best[i].path.score, "transcript", r->best[i].text)) == 0;
     }
     return put(j, "nbest", list) && ok;
 }
@@ -144,13 +132,13 @@ static bool put_nbest(json_t *j, const ser_recogniser *r, int n, base_error *e)
 static bool put_speech(json_t *j, const ser_recogniser *r, const ser_result *result, base_error *e)
 {
     int n = 0;
-    bool ok = ser_search(r->model->names.vocab, result, r->o.beam, r->o.nbest, r->best, &n, e) == BASE_OK &&
-              put_transcript(j, r, &r->best[0], e) &&
-              (!result->corrected || put(j, "corrected", json_string(result->corrected))) && put_words(j, r, &r->best[0], e) &&
-              (r->o.nbest == 1 || put_nbest(j, r, n, e));
+    bool ok = ser_search(r->model->names.vocab, result->log_probs, result->frames, r->o.beam, r->o.nbest, r->best, &n, e) == BASE_OK &&
+              put(j, "transcript", json_string(r->best[0].text)) &&
+              (!result->corrected || put(j, "corrected", json_string(result->corrected))) && put_words(j, r, &r->best[0].path, e) &&
+              (r->o.nbest == 1 || put_nbest(j, r, n));
 
     for (int i = 0; i < n; i++)
-        nn_hypothesis_free(&r->best[i]);
+        ser_hypothesis_free(&r->best[i]);
     return ok;
 }
 

@@ -265,6 +265,8 @@ base_status ser_weights_load(nn_params *p, const char *path, nn_load *l, base_er
 /* The same of a model that is begun with: adapters, LoRA and the vector that masks put are drawn where it has none, other weights only with
  * l's allow_missing. */
 base_status ser_weights_begin(nn_params *p, const char *path, nn_load *l, base_error *e);
+/* BASE_UNSUPPORTED, with the load's text: the file has tensors inside the encoder that nothing reads. */
+base_status ser_load_refuse(const nn_load *l, const char *path, base_error *e);
 /* From now on the model is saved as what is trained in it, and a link to path, a whole model. */
 base_status ser_model_stand_on(ser_model *m, const char *path, base_error *e);
 base_status ser_adapters_save(const ser_model *m, const char *path, const nn_meta *meta, int n_meta, base_error *e);
@@ -512,11 +514,18 @@ typedef base_status ser_sink(void *data, const ser_utterance *u, const ser_resul
 /* Runs the model over the utterances first .. first + f->n - 1 of d, in order, in batches of `seconds`. */
 base_status ser_apply(const ser_model *m, nn_tape *t, const ser_data *d, int64_t first, const ser_features *f,
     double seconds, ser_sink *sink, void *data, base_error *e);
-/* What a CTC decoder finds, best first; beam 1 is greedy and finds one. best has room for nbest, at most beam; the caller
- * frees the *n that there are. */
-base_status ser_search(const tx_vocab *v, const ser_result *r, int beam, int nbest, nn_hypothesis *best, int *n, base_error *e);
-/* Its words with one space between; NULL: no memory. */
-char       *ser_hypothesis_text(const tx_vocab *v, const nn_hypothesis *h, base_error *e);
+/* ---- texts from CTC: search.c ------------------------------------------------------------------------------------- */
+
+/* A text, and of all labels that read so the best, whose score is the log probability of the text. */
+typedef struct ser_hypothesis {
+    char         *text;
+    nn_hypothesis path;
+} ser_hypothesis;
+/* What a CTC decoder finds in log_probs [frames][tx_vocab_size], best first; beam 1 is greedy and finds one. best has room for
+ * nbest, at most beam; the caller frees the *n that there are. */
+base_status ser_search(const tx_vocab *v, const float *log_probs, int64_t frames, int beam, int nbest, ser_hypothesis *best, int *n,
+    base_error *e);
+void        ser_hypothesis_free(ser_hypothesis *h);
 /* The best one's words. The caller frees *text. */
 base_status ser_transcribe(const tx_vocab *v, const ser_result *r, int beam, char **text, base_error *e);
 

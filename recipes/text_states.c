@@ -32,7 +32,7 @@ static base_status build(ser_text_states *s, const char *model, const char *conf
     if (!s->bert)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", model);
     nn_params_freeze(s->params, "");
-    if (nn_params_build(s->params, e) || nn_params_load(s->params, model, &l, e))
+    if (nn_params_build(s->params, e) || ser_weights_load(s->params, model, &l, e))
         return e->status;
     if (l.missing)
         base_warn("%s: %s", model, l.text);

@@ -301,6 +301,11 @@ static base_status align_all(const float *log_probs, int64_t frames, int v, int 
     return status;
 }
 
+base_status nn_ctc_align(const float *log_probs, int64_t frames, int v, int blank, nn_hypothesis *h, base_error *e)
+{
+    return align_all(log_probs, frames, v, blank, h, 1, e);
+}
+
 /* ---- the whole --------------------------------------------------------------------------------------------------- */
 
 static void search_free(search *s)
@@ -367,7 +372,7 @@ base_status nn_ctc_beam(const float *log_probs, int64_t frames, int v, const nn_
         status = take_result(&s, &s.now[i], &out[i], e);
         *n = i + !status;
     }
-    if (!status)
+    if (!status && !o->unaligned)
         status = align_all(log_probs, frames, v, o->blank, out, *n, e);
     for (int i = 0; status && i < *n; i++)
         nn_hypothesis_free(&out[i]);

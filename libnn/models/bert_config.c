@@ -3,8 +3,10 @@
 
 static void read_all(nn_config_reader *r, nn_bert_config *c)
 {
+    static const char *const types[] = { "bert", NULL };
     nn_encoder_config *n = &c->encoder;
 
+    nn_config_one_of(r, "model_type", types);
     nn_config_int(r, "hidden_size", &n->width, 1, 1 << 16);
     nn_config_int(r, "num_hidden_layers", &n->layers, 0, 1000);
     nn_config_int(r, "num_attention_heads", &n->heads, 1, 1 << 12);
@@ -22,6 +24,8 @@ static void read_all(nn_config_reader *r, nn_bert_config *c)
     nn_config_word(r, "position_embedding_type", "absolute", "absolute");
     nn_config_adapters(r, n);
     nn_config_refuse(r, "is_decoder");
+    nn_config_refuse(r, "pruned_heads");
+    nn_config_refuse(r, "quantization_config");
     nn_config_refuse(r, "add_cross_attention");
     nn_config_divides(r, "hidden_size", n->width, "num_attention_heads", n->heads);
 }

@@ -102,8 +102,23 @@ void nn_config_list(nn_config_reader *r, const char *key, int *values, int *n, i
 
 void nn_config_refuse(nn_config_reader *r, const char *key)
 {
-    if (json_is_true(member(r, key)) || json_is_number(member(r, key)))
+    const json_t *v = member(r, key);
+
+    if (json_is_true(v) || json_is_number(v) || json_object_size(v) || json_array_size(v))
         base_fail(&r->error, BASE_UNSUPPORTED, "%s: \"%s\" is not built into Serin", r->path, key);
+}
+
+void nn_config_one_of(nn_config_reader *r, const char *key, const char *const *words)
+{
+    const json_t *v = member(r, key);
+    const char *word = json_string_value(v);
+
+    for (int i = 0; word && words[i]; i++)
+        if (!strcmp(word, words[i]))
+            return;
+    if (v)
+        base_fail(&r->error, BASE_UNSUPPORTED, "%s: \"%s\" is \"%s\", expected \"%s\"%s%s%s", r->path, key, word ? word : "(no text)",
+            words[0], words[1] ? " or \"" : "", words[1] ? words[1] : "", words[1] ? "\"" : "");
 }
 
 void nn_config_divides(nn_config_reader *r, const char *width_key, int width, const char *key, int n)

@@ -26,8 +26,10 @@ void nn_config_bool(nn_config_reader *r, const char *key, bool *value);
 bool nn_config_word(nn_config_reader *r, const char *key, const char *no, const char *yes);
 /* A list of 1 to 16 integers from 1 to most; sets *n. */
 void nn_config_list(nn_config_reader *r, const char *key, int *values, int *n, int most);
-/* BASE_UNSUPPORTED when the key is true or a number: something that is not built. */
+/* BASE_UNSUPPORTED when the key is true, a number, or an object or list that is not empty: something that is not built. */
 void nn_config_refuse(nn_config_reader *r, const char *key);
+/* BASE_UNSUPPORTED when the key holds none of the words, which end with NULL; absent: fine. */
+void nn_config_one_of(nn_config_reader *r, const char *key, const char *const *words);
 /* width must be a multiple of n: both keys' names go into the message. */
 void nn_config_divides(nn_config_reader *r, const char *width_key, int width, const char *key, int n);
 /* Our own keys of adapters and LoRA. */

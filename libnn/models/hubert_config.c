@@ -1,11 +1,11 @@
-/* config.json of Hugging Face's HuBERT -> nn_hubert_config. Keys that Serin does not know are ignored, missing ones take
- * HubertConfig's defaults; a value of the wrong type, out of range, or asking for what is not built is an error that
+/* config.json of Hugging Face's HuBERT or wav2vec 2.0 -> nn_hubert_config. Keys that change nothing of what is computed are ignored
+ * (docs/models.md lists them all), missing ones take HubertConfig's defaults; a value of the wrong type, out of range, or asking for what is not built is an error that
  * names the key. */
 #include "libnn/models/config_json.h"
 
 static void read_convolutions(nn_config_reader *r, nn_hubert_config *c)
 {
-    int n[3] = { c->n_conv, c->n_conv, c->n_conv };
+    int n[4] = { c->n_conv, c->n_conv, c->n_conv };
 
     c->layer_norm_features = nn_config_word(r, "feat_extract_norm", "group", "layer");
     nn_config_bool(r, "conv_bias", &c->conv_bias);
@@ -14,7 +14,10 @@ static void read_convolutions(nn_config_reader *r, nn_hubert_config *c)
     nn_config_list(r, "conv_stride", c->conv_stride, &n[2], 1 << 12);
     if (n[0] != n[1] || n[0] != n[2])
         base_fail(&r->error, BASE_MISMATCH, "%s: conv_dim has %d entries, conv_kernel %d, conv_stride %d", r->path, n[0], n[1], n[2]);
-    c->n_conv = n[0];
+    c->n_conv = n[3] = n[0];
+    nn_config_int(r, "num_feat_extract_layers", &n[3], 1, 16);
+    if (n[3] != n[0])
+        base_fail(&r->error, BASE_MISMATCH, "%s: num_feat_extract_layers is %d, but conv_dim has %d entries", r->path, n[3], n[0]);
 }
 
 static void read_encoder(nn_config_reader *r, nn_encoder_config *c)
@@ -56,6 +59,9 @@ static void read_front_end(nn_config_reader *r, nn_hubert_config *c)
 
 static void read_all(nn_config_reader *r, nn_hubert_config *c)
 {
+    static const char *const types[] = { "hubert", "wav2vec2", NULL };
+
+    nn_config_one_of(r, "model_type", types);
     read_encoder(r, &c->encoder);
     read_convolutions(r, c);
     read_front_end(r, c);
@@ -72,6 +78,9 @@ static void read_all(nn_config_reader *r, nn_hubert_config *c)
     nn_config_word(r, "feat_extract_activation", "gelu", "gelu");
     nn_config_refuse(r, "conv_pos_batch_norm");
     nn_config_refuse(r, "adapter_attn_dim");
+    nn_config_refuse(r, "add_adapter");
+    nn_config_refuse(r, "pruned_heads");
+    nn_config_refuse(r, "quantization_config");
     nn_config_divides(r, "hidden_size", c->encoder.width, "num_conv_pos_embedding_groups", c->pos_groups);
 }
 

@@ -30,9 +30,10 @@ struct nn_archive {
     int                    shards;
     const nn_file_tensor **tensor;      /* [n] names rising */
     int                    n;
+    nn_file_tensor        *bare;        /* NULL: no names begin with what a wrapper put there */
     nn_file_tensor        *renamed;     /* NULL: no names of fairseq's */
     char                  *names;
-    char                   format[60];
+    char                   format[120];
 };
 
 /* ---- files ------------------------------------------------------------------------------------------------------- */
@@ -202,6 +203,39 @@ static base_status list_tensors(nn_archive *a, base_error *e)
     return sort_names(a, e);
 }
 
+/* Bytes that torch.compile, DistributedDataParallel, Lightning or peft put in front of every name; 0: of some they did not. */
+static size_t wrapper_of(const nn_archive *a)
+{
+    static const char *const wrappers[] = { "_orig_mod.", "module.", "model.", "base_model.model." };
+    size_t all = 0;
+
+    for (size_t w = 0; a->n && w < sizeof wrappers / sizeof *wrappers; w++) {
+        size_t n = strlen(wrappers[w]);
+        int i = 0;
+
+        while (i < a->n && strlen(a->tensor[i]->name) > all + n && !strncmp(a->tensor[i]->name + all, wrappers[w], n))
+            i++;
+        if (i == a->n) {
+            all += n;
+            w = (size_t)-1;     /* there may be more behind it */
+        }
+    }
+    return all;
+}
+
+static base_status unwrap(nn_archive *a, size_t prefix, base_error *e)
+{
+    a->bare = calloc((size_t)a->n, sizeof *a->bare);
+    if (!a->bare)
+        return base_fail(e, BASE_NO_MEMORY, "no memory for %d tensors", a->n);
+    for (int i = 0; i < a->n; i++) {
+        a->bare[i] = *a->tensor[i];
+        a->bare[i].name += prefix;
+        a->tensor[i] = &a->bare[i];
+    }
+    return BASE_OK;
+}
+
 static bool is_fairseq(const nn_archive *a)
 {
     return nn_archive_find(a, "post_extract_proj.weight") ||
@@ -271,12 +305,16 @@ static base_status open_path(nn_archive *a, const char *path, base_error *e)
         return status;
     const shard *first = &a->shard[0];
     status = list_tensors(a, e);
+    size_t prefix = status ? 0 : wrapper_of(a);
+    const char *wrapped = prefix ? a->tensor[0]->name : "";
+    if (prefix)
+        status = unwrap(a, prefix, e);
     bool fairseq = !status && is_fairseq(a);
     if (fairseq)
         status = rename_fairseq(a, e);
     const char *kind = !first->torch ? "safetensors" : nn_torch_is_zip(first->torch) ? "PyTorch zip" : "PyTorch legacy";
-    snprintf(a->format, sizeof a->format, "%s%s%s", kind, a->shards > 1 ? ", sharded" : "",
-        fairseq ? ", of fairseq" : "");
+    snprintf(a->format, sizeof a->format, "%s%s%s%s%.*s%s", kind, a->shards > 1 ? ", sharded" : "",
+        fairseq ? ", of fairseq" : "", prefix ? ", names without \"" : "", (int)prefix, wrapped, prefix ? "\"" : "");
     return status ? base_fail_in(e, "%s", path) : BASE_OK;
 }
 
@@ -305,6 +343,7 @@ void nn_archive_close(nn_archive *a)
     }
     free(a->shard);
     free(a->tensor);
+    free(a->bare);
     free(a->renamed);
     free(a->names);
     free(a);

@@ -135,9 +135,50 @@ static int by_address(const void *a, const void *b)
 /* Tables of numbers that transformers once saved beside the weights. */
 static bool is_buffer(const char *name)
 {
-    const char *dot = strrchr(name, '.');
+    const char *dot = strrchr(name, '.'), *last = dot ? dot + 1 : name;
 
-    return !strcmp(dot ? dot + 1 : name, "position_ids");
+    return !strcmp(last, "position_ids") || !strcmp(last, "token_type_ids");
+}
+
+static const char *without_base(const char *name)
+{
+    for (size_t i = 0; i < BASES; i++)
+        if (!strncmp(name, bases[i].text, strlen(bases[i].text)))
+            return name + strlen(bases[i].text);
+    return name;
+}
+
+/* The part of an encoder that a name lies in, "encoder.layers.3." or "feature_projection.": its length; 0: in none. */
+static size_t part_of(const char *name)
+{
+    static const char *const parts[] = { "encoder.", "feature_extractor.", "feature_projection.", "embeddings." };
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        size_t n = strlen(parts[i]);
+        const char *digit = name + strcspn(name, "0123456789");
+
+        if (strncmp(name, parts[i], n))
+            continue;
+        if (*digit && digit[-1] == '.')
+            return (size_t)(digit - name) + strspn(digit, "0123456789");
+        return i ? n : n + strcspn(name + n, ".");
+    }
+    return 0;
+}
+
+/* Does p ask for any other tensor of the part of the encoder in which `name` lies? */
+static bool is_stray(const char *name, const nn_params *p, const origin *from)
+{
+    const char *bare = without_base(name);
+    size_t n = part_of(bare);
+
+    for (int i = 0; n && i < nn_params_count(p); i++) {
+        const char *own = without_base(nn_params_at(p, i)->name);
+
+        if (from[i].fit != UNASKED && !strncmp(own, bare, n) && (own[n] == '.' || bare[n - 1] == '.'))
+            return true;
+    }
+    return false;
 }
 
 /* ---- what is told ------------------------------------------------------------------------------------------------ */
@@ -201,20 +242,29 @@ static void say_mismatched(nn_load *l, const nn_params *p, const origin *from)
     }
 }
 
-/* used [n]: the origins, by address. */
-static void count_unexpected(nn_load *l, const nn_archive *a, const origin *used, int n)
+static void say_unexpected(nn_load *l, const nn_file_tensor *f)
 {
-    for (int i = 0; i < nn_archive_count(a); i++) {
-        const nn_file_tensor *f = nn_archive_at(a, i);
-        if (is_buffer(f->name) || (n && bsearch(&(origin){ .f = f }, used, (size_t)n, sizeof *used, by_address)))
-            continue;
-        tell(l, NN_FIT_UNEXPECTED, f->name);
-        if (l->unexpected == 0)
-            say(l, "; unexpected:");
-        if (l->unexpected < NAMED)
-            say(l, "%s \"" NN_NAME "\"", l->unexpected ? "," : "", f->name);
-        l->unexpected++;
-    }
+    tell(l, NN_FIT_UNEXPECTED, f->name);
+    if (l->unexpected == 0)
+        say(l, "; unexpected:");
+    if (l->unexpected < NAMED)
+        say(l, "%s \"" NN_NAME "\"", l->unexpected ? "," : "", f->name);
+    l->unexpected++;
+}
+
+/* used [n]: the origins, by address. Strays first, which matter most. */
+static void count_unexpected(nn_load *l, const nn_archive *a, const nn_params *p, const origin *from, const origin *used, int n)
+{
+    for (int strays = 1; strays >= 0; strays--)
+        for (int i = 0; i < nn_archive_count(a); i++) {
+            const nn_file_tensor *f = nn_archive_at(a, i);
+
+            if (is_buffer(f->name) || (n && bsearch(&(origin){ .f = f }, used, (size_t)n, sizeof *used, by_address)) ||
+                is_stray(f->name, p, from) != strays)
+                continue;
+            l->strays += strays;
+            say_unexpected(l, f);
+        }
     if (l->unexpected > NAMED)
         say(l, ", … (%d)", l->unexpected);
 }
@@ -243,7 +293,7 @@ static base_status match(const nn_params *p, const nn_archive *a, origin *from, 
     say_mismatched(l, p, from);
     say_missing(l, p, from, NN_FIT_ZEROED, l->zeroed, "taken as 0");
     qsort(used, (size_t)n, sizeof *used, by_address);
-    count_unexpected(l, a, used, n);
+    count_unexpected(l, a, p, from, used, n);
     free(used);
     bool lacking = l->missing && !l->allow_missing;
     return !lacking && !l->mismatched ? BASE_OK

@@ -12,14 +12,14 @@
 static const char usage[] =
     "Decodes CTC: matrices of log probabilities, a row a frame and a column a token of the vocabulary, into texts.\n"
     "With --nbest=K the texts of \"utt\" are the lines \"utt-1\" to \"utt-K\", best first (\"utt-01\" and on when K has two\n"
-    "digits, so that they stay sorted). Keys of the input must be sorted and unique, as those of the output will be.\n"
+    "digits, so that they stay sorted); no two are the same. Keys of the input must be sorted and unique, as those of the output will be.\n"
     "Usage: serin-ctc-decode [options] <vocab.json> <log-prob-rspecifier> <text-wspecifier>\n"
     "e.g.:  serin-ctc-decode --beam=20 vocab.json scp:exp/log_probs.scp ark,t:exp/text\n";
 
 typedef struct decoder {
     const tx_vocab *vocab;
-    nn_beam_options beam;
-    nn_hypothesis  *best;       /* [nbest] */
+    int             beam, nbest;
+    ser_hypothesis *best;       /* [nbest] */
     base_out        text, scores;
     bool            has_scores;
     char            last[1001]; /* key; "": none yet */
@@ -41,28 +41,21 @@ static base_status search(decoder *d, const nn_matrix *m, int *n, base_error *e)
     if (m->cols != tx_vocab_size(d->vocab) && m->rows)
         return base_fail(e, BASE_SHAPE, "%s, but the vocabulary has %s", base_count(m->cols, "column"),
             base_count(tx_vocab_size(d->vocab), "token"));
-    if (d->beam.beam > 1)
-        return nn_ctc_beam(m->x, m->rows, tx_vocab_size(d->vocab), &d->beam, d->best, n, e);
-    *n = 1;
-    return nn_ctc_greedy(m->x, m->rows, tx_vocab_size(d->vocab), d->beam.blank, d->best, e);
+    return ser_search(d->vocab, m->x, m->rows, d->beam, d->nbest, d->best, n, e);
 }
 
-static base_status write_line(decoder *d, const char *key, int rank, const nn_hypothesis *h, base_error *e)
+static void write_line(decoder *d, const char *key, int rank, const ser_hypothesis *h)
 {
-    int width = snprintf(NULL, 0, "%d", d->beam.nbest);
-    char *text = ser_hypothesis_text(d->vocab, h, e), name[1100];
+    int width = snprintf(NULL, 0, "%d", d->nbest);
+    char name[1100];
 
-    if (!text)
-        return e->status;
-    if (d->beam.nbest > 1)
+    if (d->nbest > 1)
         snprintf(name, sizeof name, "%s-%0*d", key, width, rank);
     else
         snprintf(name, sizeof name, "%s", key);
-    fprintf(d->text.f, "%s%s%s\n", name, *text ? " " : "", text);
+    fprintf(d->text.f, "%s%s%s\n", name, *h->text ? " " : "", h->text);
     if (d->has_scores)
-        fprintf(d->scores.f, "%s %.6f\n", name, h->score);
-    free(text);
-    return BASE_OK;
+        fprintf(d->scores.f, "%s %.6f\n", name, h->path.score);
 }
 
 static base_status decode_one(decoder *d, const char *key, const nn_matrix *m, base_error *e)
@@ -73,11 +66,10 @@ static base_status decode_one(decoder *d, const char *key, const nn_matrix *m, b
     if (status)
         return status;
     for (int i = 0; i < n; i++) {
-        if (!status)
-            status = write_line(d, key, i + 1, &d->best[i], e);
-        nn_hypothesis_free(&d->best[i]);
+        write_line(d, key, i + 1, &d->best[i]);
+        ser_hypothesis_free(&d->best[i]);
     }
-    return status;
+    return BASE_OK;
 }
 
 /* Utterances that cannot be decoded are told and counted; an error in *e ends it all. */
@@ -126,7 +118,7 @@ static void close_outputs(decoder *d, bool good, base_error *e)
 
 int main(int argc, char **argv)
 {
-    decoder d = { .beam = { 1, 1, 0 } };
+    decoder d = { .beam = 1, .nbest = 1 };
     base_options *po = base_options_new(usage);
     base_error e = BASE_ERROR_INIT;
     const char *language = "", *scores = "";
@@ -134,22 +126,21 @@ int main(int argc, char **argv)
     tx_vocab *v = NULL;
     long done = 0, failed = 0;
 
-    base_option_int(po, "beam", &d.beam.beam, 1, 100000, "prefixes kept; 1: greedy");
-    base_option_int(po, "nbest", &d.beam.nbest, 1, 100000, "texts an utterance, at most as many as --beam");
+    base_option_int(po, "beam", &d.beam, 1, 100000, "prefixes kept; 1: greedy");
+    base_option_int(po, "nbest", &d.nbest, 1, 100000, "texts an utterance, at most as many as --beam");
     base_option_text(po, "scores", &scores, "wspecifier for the log probability of each text (greedy: of the best path)");
     base_option_text(po, "language", &language, "of a vocabulary with several");
     base_option_failures(po);
     base_options_parse(po, argc, argv, 3, 3);
-    d.best = calloc((size_t)d.beam.nbest, sizeof *d.best);
-    if (d.beam.nbest > d.beam.beam)
-        base_fail(&e, BASE_VALUE, "--nbest=%d: expected at most --beam=%d", d.beam.nbest, d.beam.beam);
+    d.best = calloc((size_t)d.nbest, sizeof *d.best);
+    if (d.nbest > d.beam)
+        base_fail(&e, BASE_VALUE, "--nbest=%d: expected at most --beam=%d", d.nbest, d.beam);
     else if (!d.best)
-        base_fail(&e, BASE_NO_MEMORY, "no memory for %d texts", d.beam.nbest);
+        base_fail(&e, BASE_NO_MEMORY, "no memory for %d texts", d.nbest);
     else if ((v = tx_vocab_read(base_options_argument(po, 0), *language ? language : NULL, &e)) &&
         (r = nn_table_open(base_options_argument(po, 1), &e)) &&
         open_outputs(&d, base_options_argument(po, 2), scores, &e) == BASE_OK) {
         d.vocab = v;
-        d.beam.blank = tx_vocab_blank(v);
         done = decode_all(&d, r, &failed, &e);
     }
     close_outputs(&d, !e.status && done, &e);

@@ -107,7 +107,7 @@ START_TEST(wide_beam_is_exact)
 
     for (uint64_t draw = 0; draw < 12; draw++) {
         int frames = (int)(draw % 6) + 1, v = 2 + (int)(draw % 3), blank = (int)draw % v, n;
-        nn_beam_options o = { 4000, 4000, blank };
+        nn_beam_options o = { 4000, 4000, blank, false };
         fill(x, frames, v, draw, 1.5);
         list_paths(&l, x, frames, v, blank);
         ck_assert_int_eq(nn_ctc_beam(x, frames, v, &o, out, &n, &e), BASE_OK);
@@ -139,7 +139,7 @@ START_TEST(scores_are_forward_probabilities)
         double before = -INFINITY;
         fill(x, FRAMES, V, 100 + draw, 2);
         for (int beam = 1; beam <= 16384; beam *= 128) {
-            nn_beam_options o = { beam, 5, 1 };
+            nn_beam_options o = { beam, 5, 1, false };
             int n;
             ck_assert_int_eq(nn_ctc_beam(x, FRAMES, V, &o, out, &n, &e), BASE_OK);
             ck_assert_int_eq(n, beam < 5 ? beam : 5);
@@ -162,7 +162,7 @@ END_TEST
 START_TEST(sums_beat_the_best_path)
 {
     const float x[] = { logf(0.4f), logf(0.35f), logf(0.25f), logf(0.4f), logf(0.35f), logf(0.25f) };
-    nn_beam_options o = { 10, 10, 0 };
+    nn_beam_options o = { 10, 10, 0, false };
     nn_hypothesis greedy, out[10];
     int n;
 
@@ -209,7 +209,7 @@ START_TEST(frames_are_of_the_best_alignment)
 {
     enum { FRAMES = 6, V = 3 };
     float x[FRAMES * V];
-    nn_beam_options o = { 500, 8, 2 };
+    nn_beam_options o = { 500, 8, 2, false };
     nn_hypothesis out[8];
     int n;
 
@@ -244,7 +244,7 @@ END_TEST
 START_TEST(ties_are_ordered)
 {
     float x[3 * 3];
-    nn_beam_options o = { 100, 100, 0 };
+    nn_beam_options o = { 100, 100, 0, false };
     nn_hypothesis out[100], again[3];
     int n, m;
 
@@ -263,7 +263,7 @@ START_TEST(ties_are_ordered)
                 break;
         }
     }
-    o = (nn_beam_options){ 3, 3, 0 };       /* a narrow beam keeps the first of the tied */
+    o = (nn_beam_options){ 3, 3, 0, false };       /* a narrow beam keeps the first of the tied */
     ck_assert_int_eq(nn_ctc_beam(x, 1, 3, &o, again, &m, NULL), BASE_OK);
     ck_assert_int_eq(m, 3);
     ck_assert_int_eq(again[0].n, 0);
@@ -280,7 +280,7 @@ END_TEST
 START_TEST(impossible_labels)
 {
     const float no = -INFINITY, x[] = { no, 0, no, /**/ 0, no, no, /**/ no, 0, no };
-    nn_beam_options o = { 10, 10, 0 };
+    nn_beam_options o = { 10, 10, 0, false };
     nn_hypothesis out[10];
     int n;
 
@@ -297,7 +297,7 @@ END_TEST
 
 START_TEST(no_frames)
 {
-    nn_beam_options o = { 10, 10, 0 };
+    nn_beam_options o = { 10, 10, 0, false };
     nn_hypothesis out[10], h;
     float none = 0;
     int n;
@@ -320,7 +320,7 @@ START_TEST(bad_input_is_refused)
         { INFINITY, "log probabilities: frame 2, label 1: inf, expected a number up to 0" },
         { 0.5f, "log probabilities: frame 2, label 1: 0.5, expected a number up to 0" },
     };
-    nn_beam_options o = { 4, 4, 0 };
+    nn_beam_options o = { 4, 4, 0, false };
     nn_hypothesis out[4];
     int n;
 
@@ -349,7 +349,7 @@ START_TEST(beam_is_fast)
 {
     enum { FRAMES = 500, V = 32 };
     static float x[FRAMES * V];
-    nn_beam_options o = { 20, 1, 0 };
+    nn_beam_options o = { 20, 1, 0, false };
     nn_hypothesis out;
     double took;
     clock_t begin;

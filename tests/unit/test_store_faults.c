@@ -170,7 +170,7 @@ static base_status try_table_write(base_error *e) { return write_table("out", e)
 static base_status try_decode(base_error *e)
 {
     static const float x[] = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
-    nn_beam_options o = { 3, 3, 0 };
+    nn_beam_options o = { 3, 3, 0, false };
     nn_hypothesis out[3], greedy = { 0 };
     int n;
 
