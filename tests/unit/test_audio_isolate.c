@@ -26,7 +26,7 @@ sf_count_t sf_readf_float(SNDFILE *f, float *x, sf_count_t n)
     else if (does == LEAVES)
         _exit(0);
     else if (does == LOOPS)
-        for (volatile int i = 0;; i++)
+        for (volatile unsigned i = 0;; i++)
             ;
     else if (does == HUNGRY && !malloc((size_t)3 << 30))
         raise(SIGKILL);
