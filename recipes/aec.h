@@ -9,7 +9,7 @@ typedef struct ser_aec_options {
     ser_config config;          /* of which only the keys of ser_aec_keys count */
     int        batch;           /* pairs in one update */
     double     noise;           /* share of characters of what was heard that are dropped, doubled or replaced anew in each epoch */
-    double     dev_share;       /* of the utterances, kept to measure word errors on and to choose the epoch by; 0: none */
+    double     dev_share;       /* of the texts, kept to measure word errors on and to choose the epoch by; 0: none */
 } ser_aec_options;
 #define SER_AEC_DEFAULTS { ser_config_defaults(), 32, 0.0, 0.1 }
 extern const char *const ser_aec_keys[];        /* NULL at the end */

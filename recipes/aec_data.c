@@ -21,10 +21,10 @@ static const tx_entry *find_text(const tx_table *t, const char *key)
     return found;
 }
 
-/* All hypotheses of an utterance are on one side. */
-static bool is_dev(const char *key, double share, int seed)
+/* All hypotheses of a text are on one side, whoever says it. */
+static bool is_dev(const char *text, double share, int seed)
 {
-    base_random r = base_random_at((uint64_t)seed, 0, base_hash_text(base_hash_text(BASE_HASH_INIT, "dev/"), key));
+    base_random r = base_random_at((uint64_t)seed, 0, base_hash_text(base_hash_text(BASE_HASH_INIT, "dev/"), text));
 
     return base_random_uniform(&r, 0) < share;
 }
@@ -37,7 +37,7 @@ static base_status take_pair(ser_aec_data *d, const tx_entry *heard, ser_pair_te
     if (!said)
         return base_fail(e, BASE_MISSING, "%s:%" PRId64 ": \"%s\": no text of it in %s", d->heard.path, heard->line, heard->key,
             d->text.path);
-    *p = (ser_pair_text){ said->key, said->value, strdup(heard->value), is_dev(said->key, dev_share, seed), { 0 } };
+    *p = (ser_pair_text){ said->key, said->value, strdup(heard->value), is_dev(said->value, dev_share, seed), { 0 } };
     if (!p->heard)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", d->heard.path);
     return ser_words_encode(w, said->value, &p->target, e);

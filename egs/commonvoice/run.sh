@@ -17,7 +17,8 @@ text_norm=upper,nfkd,strip-marks,digits,tags,punctuation,collapse
 dir=exp/hypotheses      # where text and hypotheses go
 help_message="Usage: ./run.sh --commonvoice DIR --models 'exp/exp02/Ses01 exp/exp02/Ses02' [--tsv 'train dev'] [--clips N] [--nbest 5] [--beam 20]
   [--own 'EXP DATA'] [--jobs N] [--dir exp/hypotheses] [--stage N] [--stop-stage N]
-Leaves <dir>/text and <dir>/hypotheses (keys end in -1, -2 …), which serin-train-aec reads. Stages: 0 tables, 1 recognition in jobs, 2 joining."
+Leaves <dir>/text and <dir>/hypotheses (keys end in -1, -2 …), which serin-train-aec and --aec-data of other recipes read; with --own,
+the same and what the other folds answered in <dir>/<fold>, for the corrector of that fold. Stages: 0 tables, 1 recognition in jobs, 2 joining."
 # shellcheck source=egs/utils/one_group.sh
 . "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
@@ -88,6 +89,12 @@ if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
     local/hypotheses.sh "$split/JOB/model" "$split/JOB" "$beam" "$nbest"
 fi
 
+# Sorted; a text is kept when somebody heard it.
+finish() {              # folder
+  awk 'NR == FNR { key = $1; sub(/-[0-9]+$/, "", key); heard[key]; next } $1 in heard' "$1/hypotheses.new" "$1/text.new" | sort > "$1/text"
+  sort -o "$1/hypotheses" "$1/hypotheses.new"
+  rm "$1"/*.new
+}
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
   echo "$0: stage 2: joining"
   jobs=${jobs:-$(nproc)}
@@ -103,12 +110,19 @@ if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then
     [[ ${#pair[@]} -eq 2 ]] || die "--own is an experiment and its data directory, found \"$own\""
     exp=$(absolute "${pair[0]}") its_data=$(absolute "${pair[1]}")
     [[ -s $exp/folds ]] || die "$exp/folds is missing: it is no experiment of utils/train_folds.sh"
-    while IFS= read -r f; do sed -E 's/^([^ ]+)/\1-1/' "$exp/$f/decode/text"; done < "$exp/folds" >> "$dir/hypotheses.new"
-    while IFS= read -r f; do awk 'NR == FNR { heard[$1]; next } $1 in heard' "$exp/$f/decode/text" "$its_data/text"; done < "$exp/folds" >> "$dir/text.new"
+    # The corrector of a fold must not know its texts, so each fold has a folder, with what the others wrote down.
+    mapfile -t folds < "$exp/folds"
+    for f in "${folds[@]}"; do
+      mkdir -p "$dir/$f"
+      cp "$dir/hypotheses.new" "$dir/text.new" "$dir/$f"
+      for g in "${folds[@]}"; do
+        if [[ $g == "$f" ]]; then continue; fi
+        sed -E 's/^([^ ]+)/\1-1/' "$exp/$g/decode/text" >> "$dir/$f/hypotheses.new"
+        awk 'NR == FNR { heard[$1]; next } $1 in heard' "$exp/$g/decode/text" "$its_data/text" >> "$dir/$f/text.new"
+      done
+      finish "$dir/$f"
+    done
   fi
-  # A text is kept when somebody heard it.
-  awk 'NR == FNR { key = $1; sub(/-[0-9]+$/, "", key); heard[key]; next } $1 in heard' "$dir/hypotheses.new" "$dir/text.new" | sort > "$dir/text"
-  sort -o "$dir/hypotheses" "$dir/hypotheses.new"
-  rm "$dir"/*.new
+  finish "$dir"
   echo "$0: $(wc -l < "$dir/hypotheses") hypotheses of $(wc -l < "$dir/text") texts; $(wc -l < "$dir/problems") clips left out: $dir/problems"
 fi

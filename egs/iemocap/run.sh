@@ -8,6 +8,7 @@ exp=17                  # experiments of the paper, say "1 2 13-15"; utils/exper
 cv=session              # or talker
 hubert=                 # folder of HuBERT's weights (large)
 bert=                   # of BERT's (base, uncased)
+aec_data=               # what egs/commonvoice/run.sh made for the corrector
 counts=conf/full_release.counts     # what must be found; "": anything
 text_norm=upper
 folds=all               # or numbers
@@ -18,7 +19,7 @@ retrain=false           # true: finished models that are not of what is asked fo
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 estimate=10             # seconds to time each kind of network before it is trained; 0: no prediction
-help_message="Usage: ./run.sh --iemocap DIR [--exp '1 2 13-15'] [--cv session|talker] [--hubert DIR --bert DIR]
+help_message="Usage: ./run.sh --iemocap DIR [--exp '1 2 13-15'] [--cv session|talker] [--hubert DIR --bert DIR] [--aec-data DIR]
   [--stage N] [--stop-stage N] [--retrain true|false] [--folds all|1,2] [--dev none|next|FILE] [--nj N] [--seeds '1 2 3']
   [--train-opts '...'] [--decode-opts '...']
   [--text-norm upper|none] [--counts FILE|''] [--estimate SECONDS]
@@ -33,6 +34,8 @@ cd "$(dirname "$0")"
 . ./cmd.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/reads.sh
+. utils/reads.sh
 # shellcheck source=egs/utils/setting.sh
 . utils/setting.sh
 # shellcheck source=egs/iemocap/path.sh
@@ -42,21 +45,26 @@ die() { echo "$0: $1" >&2; exit 1; }
 absolute() { if [[ -n $1 ]]; then (cd "$from" && realpath "$1"); fi; }
 
 [[ $cv == session || $cv == talker ]] || die "--cv is session or talker, found \"$cv\""
-if [[ -n $hubert$bert ]]; then
-  [[ -n $hubert && -n $bert ]] || die "--hubert and --bert go together"
-  hubert=$(absolute "$hubert") bert=$(absolute "$bert")
-  for d in "$hubert" "$bert"; do [[ -f $d/config.json ]] || die "$d holds no config.json: it is no folder of published weights"; done
+kind=scratch
+for d in hubert bert aec_data; do
+  if [[ -z ${!d} ]]; then continue; fi
+  printf -v "$d" '%s' "$(absolute "${!d}")"
+  if [[ $d == aec_data ]]; then continue; fi
+  [[ -f ${!d}/config.json ]] || die "${!d} holds no config.json: it is no folder of published weights"
   kind=pretrained
-else
-  kind=scratch
-fi
+done
+# Experiments ask for what they read.
+while read -r what n; do
+  option=$(if [[ $what == speech ]]; then echo hubert; else echo bert; fi)
+  [[ $kind == scratch || -n ${!option} ]] || die "experiment $n reads $what: --$option is missing (--hubert and --bert go together where both are read)"
+done < <(reads "$exp")
 data=data/$cv dir=exp/$kind-$cv
 # A speaker is kept from training where the model is chosen on somebody.
 if [[ -z $dev ]] && needs_dev "conf/$kind/train.conf conf/$kind/exp.conf" "$train_opts"; then dev=conf/dev_$cv.txt; fi
 experiments() {
   utils/run_experiments.sh --folds "$folds" --dev "${dev:-none}" --nj "$nj" --seeds "$seeds" \
     --train-opts "$train_opts" \
-    --decode-opts "$decode_opts" --corpus "IEMOCAP, by $cv" --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" \
+    --decode-opts "$decode_opts" --corpus "IEMOCAP, by $cv" --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" --aec-data "$aec_data" \
     --clean true --retrain "$retrain" "$@" "$exp" "$data" "$dir"
 }
 

@@ -8,6 +8,7 @@ meld=                   # MELD.Raw.tar.gz, or a folder with it, or with what is 
 exp="30 32-34"          # experiments of the paper; utils/experiments.txt has their parts. 32 alone needs no sound
 hubert=                 # folder of HuBERT's weights (large)
 bert=                   # of BERT's (base, uncased)
+aec_data=               # what egs/commonvoice/run.sh made for the corrector
 counts=conf/full_release.counts     # what must be found; "": anything
 nj=                     # jobs that extract sound
 seeds=1                 # say "1 2 3": their spread is in the tables
@@ -15,7 +16,7 @@ retrain=false           # true: finished models that are not of what is asked fo
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 estimate=10             # seconds to time each kind of network before it is trained; 0: no prediction
-help_message="Usage: ./run.sh --meld DIR|MELD.Raw.tar.gz [--exp '30 32-34'] [--hubert DIR --bert DIR] [--stage N] [--stop-stage N]
+help_message="Usage: ./run.sh --meld DIR|MELD.Raw.tar.gz [--exp '30 32-34'] [--hubert DIR --bert DIR] [--aec-data DIR] [--stage N] [--stop-stage N]
   [--retrain true|false] [--nj N] [--seeds '1 2 3'] [--train-opts '...'] [--decode-opts '...'] [--counts FILE|''] [--estimate SECONDS]
 Stages: 0 unpacks what is packed (into corpus/) and makes the tables, 1 extracts the sound (ffmpeg), 2 predicts the cost, 3 trains,
 decodes and scores, 4 prints the paper's tables, 5 writes RESULTS.md."
@@ -28,26 +29,32 @@ cd "$(dirname "$0")"
 . ./cmd.sh
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
+# shellcheck source=egs/utils/reads.sh
+. utils/reads.sh
 # shellcheck source=egs/meld/path.sh
 . ./path.sh
 set -euo pipefail
 die() { echo "$0: $1" >&2; exit 1; }
 absolute() { (cd "$from" && realpath "$1"); }
 
-if [[ -n $hubert$bert ]]; then
-  [[ -n $hubert && -n $bert ]] || die "--hubert and --bert go together"
-  hubert=$(absolute "$hubert") bert=$(absolute "$bert")
-  for d in "$hubert" "$bert"; do [[ -f $d/config.json ]] || die "$d holds no config.json: it is no folder of published weights"; done
+kind=scratch
+for d in hubert bert aec_data; do
+  if [[ -z ${!d} ]]; then continue; fi
+  printf -v "$d" '%s' "$(absolute "${!d}")"
+  if [[ $d == aec_data ]]; then continue; fi
+  [[ -f ${!d}/config.json ]] || die "${!d} holds no config.json: it is no folder of published weights"
   kind=pretrained
-else
-  kind=scratch
-fi
-sound=true
-if [[ ${exp//[, ]/} =~ ^(0?32)+$ ]]; then sound=false; fi
+done
+# Experiments ask for what they read.
+sound=false
+while read -r what n; do
+  if [[ $what == speech ]]; then sound=true option=hubert; else option=bert; fi
+  [[ $kind == scratch || -n ${!option} ]] || die "experiment $n reads $what: --$option is missing (--hubert and --bert go together where both are read)"
+done < <(reads "$exp")
 data=data/all dir=exp/$kind
 experiments() {
   utils/run_experiments.sh --folds test --dev dev --seeds "$seeds" --train-opts "$train_opts" --decode-opts "$decode_opts" \
-    --corpus "MELD" --has meld --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" --clean true --retrain "$retrain" "$@" "$exp" "$data" "$dir"
+    --corpus "MELD" --has meld --conf-dir "conf/$kind" --hubert "$hubert" --bert "$bert" --aec-data "$aec_data" --clean true --retrain "$retrain" "$@" "$exp" "$data" "$dir"
 }
 
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then

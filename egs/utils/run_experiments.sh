@@ -15,13 +15,14 @@ more_text=
 conf_dir=conf
 hubert=                 # folder of published weights that speech begins with
 bert=                   # that words begin with; else WordPieces are made of the training texts
+aec_data=               # pairs for the corrector besides (egs/commonvoice)
 estimate=0              # seconds: instead of training, time each kind of experiment for so long and tell what all of it will take
 corpus=                 # its name, for the tables
 has=                    # what of the column "needs" of experiments.txt is there, say "meld,pretrained"
 help_message='Usage: utils/run_experiments.sh [options] "<experiments>" <data-dir> <exp-dir>
 e.g.:  utils/run_experiments.sh --folds 1,2 "1 2 13-15 17" data/all exp
 Options: --folds all|1,2 --dev none|next --nj N --seeds "1 2 3" --train-opts "" --decode-opts "" --corpus NAME --has ""
-  --conf-dir conf --hubert DIR --bert DIR --estimate SECONDS --clean true|false --retrain true|false
+  --conf-dir conf --hubert DIR --bert DIR --aec-data DIR --estimate SECONDS --clean true|false --retrain true|false
   --pretrain none|speech|words|both --more-text FILE'
 # shellcheck source=egs/utils/one_group.sh
 . utils/one_group.sh
@@ -130,7 +131,7 @@ make_aec() {
     utils/train_folds.sh --conf "$conf" --folds "$folds" --dev "$dev" --nj "$nj" --pretrain "$pretrain" --more-text "$more_text" \
       --pieces true --only-pretrain true --retrain "$retrain" "$data" "$exp/aec"
   fi
-  utils/train_aec.sh --conf "$conf" --aec-conf "$conf_dir/aec.conf" --bert "$bert" --pretrain "$pretrain" --folds "$folds" \
+  utils/train_aec.sh --conf "$conf" --aec-conf "$conf_dir/aec.conf" --aec-data "$aec_data" --bert "$bert" --pretrain "$pretrain" --folds "$folds" \
     --dev "$dev" --nj "$nj" --clean "$clean" --retrain "$retrain" \
     --train-opts "--input=speech --lambda-gender=0 --lambda-style=0${hubert:+ $(quote_words --init-model="$hubert")} $train_opts" "$data" "$exp/aec"
 }

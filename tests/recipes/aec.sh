@@ -27,6 +27,9 @@ tap_has "knows what it is for" .out "serin-train --init-aec"
 timeout -s INT 0.2 serin-train-aec "${small[@]}" --epochs=9 --learning-rate=0.008 said heard again 2> /dev/null
 tap_ok "interrupted and resumed" aec said heard again
 tap_ok "it is the same to the bit" cmp aec/model.safetensors again/model.safetensors
+awk '{ printf "v%04d %s\n", NR, NR % 20 < 10 ? "AB CD" : "D" NR % 20 }' said > again.said
+tap_ok "texts that many say" aec --epochs=1 --dev-share=0.5 again.said again.said many
+tap_is "are on one side each" "$(sed -n 's/.* pairs, \([0-9]*\) more for development.*/\1/p' .err | awk '{ print $1 % 50, ($1 > 0 && $1 < 1000) }')" "0 1"
 tap_ok "noise alone" serin-train-aec "${small[@]}" --epochs=1 --noise=0.2 said said noise
 tap_refuses "a hypothesis of nobody" 'heard2:1: "x-1": no text of it in said' bash -c "echo 'x-1 AB' > heard2 && serin-train-aec ${small[*]} said heard2 x"
 tap_refuses "nothing to learn from" "no pair to learn from" bash -c "sed 's/ .*//' heard > heard2 && serin-train-aec ${small[*]} said heard2 x"

@@ -52,11 +52,14 @@ tap_is "to the same end" "$(cat exp/hypotheses/hypotheses)" "$first"
 tap_ok "few of them" run --clips 4 --dir exp/few --stop-stage 0
 tap_is "are spread" "$(wc -l < data/all/text) $(wc -l < data/all/spk2utt)" "4 4"
 
-mkdir -p "$tap_dir/own/A/decode"
-echo A > "$tap_dir/own/folds"
-cp "$tap_dir/train/text" "$tap_dir/own/A/decode/text"
+mkdir -p "$tap_dir/own/"{A,B}/decode
+printf 'A\nB\n' > "$tap_dir/own/folds"
+head -n 40 "$tap_dir/train/text" > "$tap_dir/own/A/decode/text"
+tail -n 60 "$tap_dir/train/text" > "$tap_dir/own/B/decode/text"
 tap_ok "with a corpus' own folds" run --own "$tap_dir/own $tap_dir/train"
-tap_is "one each" "$(wc -l < exp/hypotheses/text)" 111
+tap_is "each fold has what the other answered, one each" "$(wc -l < exp/hypotheses/A/text) $(wc -l < exp/hypotheses/B/text)" "71 51"
+tap_is "and none of its own" "$(cut -d ' ' -f 1 "$tap_dir/own/A/decode/text" | grep -cxFf - <(cut -d ' ' -f 1 exp/hypotheses/A/text))" 0
+tap_is "what has no fold has none of them" "$(wc -l < exp/hypotheses/text)" 11
 
 tap_fails "no corpus" 'has no clips/, nor en/clips/' ./run.sh --commonvoice "$tap_dir/train"
 tap_fails "a table that is not there" 'train.tsv is missing; there are: ./dev.tsv ./validated.tsv' run --tsv train

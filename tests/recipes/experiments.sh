@@ -194,6 +194,21 @@ tap_ok "word errors before and after are scored" grep -q '"corrected":' exp/exp1
 tap_has "and are in the table" exp/tables.txt "| 16  | AEC, CL"
 tap_ok "again" run "16 18"
 tap_is "nothing is left to do there either" "$(calls)" ""
+
+# ---- pairs of another corpus for it: none whose text a fold is tested on
+mkdir pairs
+printf '%s\n' "A-10 ONE TWO THREE FOUR" "cv1 ONE TWO THREE FOUR" "cv2 SEVEN" > pairs/text
+printf '%s\n' "A-10-1 ONE" "cv1-1 ONE TWO" "cv2-1 SEVER" "cv2-2 SEVENTH" > pairs/hypotheses
+sed '/^B/s/ONE/NINE/' data/all/text > nine && cp data/all/text all && cp nine data/all/text
+tap_fails "a folder without pairs" 'nowhere/text is missing or empty: --aec-data is what egs/commonvoice' \
+  utils/run_experiments.sh --folds A,B --aec-data nowhere 16 data/all added
+tap_ok "pairs of another corpus" utils/run_experiments.sh --folds A,B --aec-data pairs 16 data/all added
+tap_is "are the corrector's, but for a test fold's texts" "$(grep -v -- '^[ABC]-1.* [ONF][A-Z]* [TN]' added/aec/A/pairs/hypotheses)" \
+  $'cv2-1 SEVER\ncv2-2 SEVENTH'
+tap_is "of other folds none" "$(grep -c '^cv1' added/aec/A/pairs/text)$(grep -c '^cv1' added/aec/B/pairs/text)" 01
+tap_has "it reads them" added/aec/A/model/options added/aec/A/pairs/text
+cp all data/all/text
+rm calls
 mv utils/pretrain.sh pretrain.sh
 printf '%s\n' '#!/usr/bin/env bash' 'echo "pretrain ${*: -1}" >> calls' > utils/pretrain.sh
 chmod +x utils/pretrain.sh

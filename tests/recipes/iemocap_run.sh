@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # egs/iemocap/run.sh from the corpus to RESULTS.md, on trees in IEMOCAP's layout: one with all of the release's 10,039 ids, made up
 # by rule, for its counts; one of a thirtieth for training.
-# shellcheck source=tests/recipes/tap.sh disable=SC2016,SC2317
+# shellcheck source=tests/recipes/tap.sh disable=SC1091,SC2016,SC2030,SC2031,SC2317
 . "$(dirname "$0")/tap.sh"
 command -v serin-train > /dev/null || tap_skip_all "serin-train is not built"
 SERIN_BUILD=$(dirname "$(command -v serin-train)")
@@ -65,7 +65,11 @@ rm -r "$extra"
 tap_fails "another release" 'labelled all: expected 10039, found .*does not have the counts of conf/full_release.counts' \
   bash -c '"$1" --scale 2 conf/full_release.counts "$2" && ./run.sh --iemocap "$2"' - "$make" "$tap_dir/half"
 tap_fails "a full disk" 'needs 99999999 GB, and there are [0-9]* free: make room' utils/need_disk.sh 99999999 exp
-tap_fails "one folder of weights" '--hubert and --bert go together' ./run.sh --iemocap "$all" --hubert "$all"
+mkdir w && touch w/config.json
+tap_fails "one folder of weights" 'experiment 17 reads words: --bert is missing .--hubert and --bert go together' ./run.sh --iemocap "$all" --hubert w
+tap_fails "where words alone are read, BERT" 'experiment 2 reads speech: --hubert is missing' ./run.sh --iemocap "$all" --bert w --exp "5-8 2"
+tap_is "each asks for what it reads" "$(. utils/reads.sh && for n in {1..37}; do echo "$n$(reads "$n" | sort | sed 's/ .*//' | tr -d '\n')"; done | sed 's/[0-9]*//' | uniq -c | awk '{ print $1, $2 }' | tr '\n' ';')" \
+  "4 speech;4 words;10 speechwords;2 speech;9 speechwords;1 speech;1 speechwords;1 words;5 speechwords;"
 tap_fails "no weights" 'holds no config.json' ./run.sh --iemocap "$all" --hubert "$all" --bert "$all"
 tap_fails "other folds" '--cv is session or talker, found "speaker"' ./run.sh --iemocap "$all" --cv speaker
 rm -rf "$tap_dir/a disk" data
@@ -86,7 +90,9 @@ tap_has "and the sum" "$tap_dir/.out" "all of it: 0.0 h of CPU"
 tap_is "before anything is trained" "$(ls exp/scratch-session)" estimate
 tap_ok "runs experiments" run --stage 2 --exp "2 5 15"
 tap_is "in five folds" "$(for e in 02 05 13 15; do wc -l < exp/scratch-session/exp$e/folds; done | tr -d '\n')" 5555
-tap_is "another speaker chooses the model" "$(grep -ho 'dev-speakers=[^ ]*' exp/scratch-session/exp02/log/train.Ses01.log | head -n 1)" dev-speakers=Ses02F
+tap_is "nobody is kept from training where the last model is taken" "$(grep -ho 'dev-speakers=[^ ]*' exp/scratch-session/exp02/log/train.Ses01.log | head -n 1)" ""
+tap_ok "a model chosen by its scores" run --stage 3 --stop-stage 3 --exp 1 --folds 1 --train-opts "$tiny --select=best"
+tap_is "is so on another speaker" "$(grep -ho 'dev-speakers=[^ ]*' exp/scratch-session/exp01/log/train.Ses01.log | head -n 1)" dev-speakers=Ses02F
 tap_is "checkpoints are gone" "$(find exp -name checkpoints | wc -l)" 0
 tap_has "RESULTS.md begins with its command" RESULTS.md "egs/iemocap/run.sh --iemocap"
 tap_has "counts what was found" RESULTS.md "| labelled fru | 62 |"
@@ -98,5 +104,5 @@ tap_has "and how an utterance was taken" RESULTS.md "confusion"
 first=$(cat exp/scratch-session/exp02/*/decode/text)
 rm -r exp/scratch-session/exp02/Ses03
 tap_ok "what is missing is made again" run --stage 3 --stop-stage 3 --exp 2
-tap_is "and nothing else, to the same words" "$(cat exp/scratch-session/exp02/*/decode/text)$(find exp/scratch-session/exp02 -name 'done' | wc -l)" "${first}5"
+tap_is "and nothing else, to the same words" "$(cat exp/scratch-session/exp02/*/decode/text)$(find exp/scratch-session/exp02 -maxdepth 2 -name 'done' | wc -l)" "${first}5"
 tap_done
