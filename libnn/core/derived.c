@@ -5,7 +5,6 @@
  * Tapes of several threads may share parameters: values are renewed by one thread while nobody reads them; who comes at that
  * moment makes its own in scratch. */
 #include <stdatomic.h>
-#include <string.h>
 
 #include "libnn/core/core.h"
 
@@ -13,21 +12,29 @@
 #define BLOCK 65536     /* floats hashed by one thread at a time; a multiple of LANES */
 #define MOST_BLOCKS 64  /* hashes on the stack */
 
-/* Every step is a bijection of its lane: one changed value is always seen. */
+typedef uint32_t __attribute__((may_alias)) bits;
+
+/* A bijection of the lane: one changed value is always seen. */
+static inline uint32_t mix(uint32_t lane, uint32_t x)
+{
+    uint32_t k = (lane ^ x) * 0x9e3779b1u;
+
+    return k ^ k >> 15;
+}
+
 BASE_CLONES static uint64_t hash_block(const float *x, int64_t n)
 {
-    uint32_t lane[LANES], word[LANES] = { 0 };
+    const bits *word = (const bits *)x;
+    uint32_t lane[LANES];
     uint64_t h = (uint64_t)n;
 
     for (int l = 0; l < LANES; l++)
         lane[l] = (uint32_t)l;
-    for (int64_t i = 0; i < n; i += LANES) {
-        memcpy(word, x + i, (size_t)base_min_i64(LANES, n - i) * sizeof *word);
-        for (int l = 0; l < LANES; l++) {
-            uint32_t k = (lane[l] ^ word[l]) * 0x9e3779b1u;
-            lane[l] = k ^ k >> 15;
-        }
-    }
+    for (; n >= LANES; n -= LANES, word += LANES)
+        for (int l = 0; l < LANES; l++)
+            lane[l] = mix(lane[l], word[l]);
+    for (int l = 0; l < n; l++)
+        lane[l] = mix(lane[l], word[l]);
     for (int l = 0; l < LANES; l++) {
         h = (h ^ lane[l]) * UINT64_C(0x9fb21c651e98df25);
         h ^= h >> 35;

@@ -113,7 +113,7 @@ BASE_CLONES static void score_past(const nn_decoding *d, int i, const nn_tensor 
     int size = c->width / c->heads;
     float scale = 1.0f / sqrtf((float)size);
 
-    base_parallel_for(d->n * d->length, d->length, word, end)
+    base_parallel_for_dynamic(d->n * d->length, d->length, word, end)
         for (; word < end; word++) {
             int64_t h = word / d->length, j = word % d->length;
             const float *q = qkv->x + h * qkv->cols, *k = past_of(d, i, d->rows[word]);
@@ -136,7 +136,7 @@ BASE_CLONES static void weigh_past(const nn_decoding *d, int i, const float *wei
     int size = c->width / c->heads;
 
     memset(y, 0, (size_t)(d->n * c->width) * sizeof *y);
-    base_parallel_for(d->n * d->length, d->length, word, end)
+    base_parallel_for_dynamic(d->n * d->length, d->length, word, end)
         for (; word < end; word++) {
             int64_t h = word / d->length, j = word % d->length;
             const float *v = past_of(d, i, d->rows[word]) + c->width;
