@@ -12,24 +12,43 @@ enum { SAFE_DIGITS = 18, MOST_DIGITS = 308 };   /* of what is an int64 for sure;
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
-/* Where memory ends in the middle of a string, jansson goes on with what it has of it: its allocations are watched. */
-static _Thread_local bool failed;
+enum { SPARE = 8192, ALIGN = 16 };      /* bytes beside those for the longest token */
+
+/* Where memory ends in the middle of a string, jansson goes on with what it has of it, and behind its end. So the first allocation
+ * that fails, and those up to the end of the token, are served from a reserve, and the rest of the text becomes one that it refuses. */
+static _Thread_local struct parse {
+    char  *text, *reserve;
+    size_t size, room, used;
+    bool   failed;
+} parse;
 static json_malloc_t take;
+static json_free_t   give;
 
 static void *watched(size_t n)
 {
     void *block = take(n);
+    size_t bytes = (n + ALIGN - 1) / ALIGN * ALIGN;
 
-    failed |= !block;
-    return block;
+    if (block || !parse.reserve)
+        return block;
+    parse.failed = true;
+    memset(parse.text, '\1', parse.size);
+    if (bytes < n || bytes > parse.room - parse.used)
+        return NULL;
+    parse.used += bytes;
+    return parse.reserve + parse.used - bytes;
+}
+
+static void unwatched(void *block)
+{
+    if (!parse.reserve || (char *)block < parse.reserve || (char *)block >= parse.reserve + parse.room)
+        give(block);
 }
 
 static void watch(void)
 {
-    json_free_t give;
-
     json_get_alloc_funcs(&take, &give);
-    json_set_alloc_funcs(watched, give);
+    json_set_alloc_funcs(watched, unwatched);
 }
 
 /* ---- integers beyond 64 bits --------------------------------------------------------------------------------------- */
@@ -57,16 +76,22 @@ static void make_real(char *s, size_t n)
     *s = '1';
 }
 
-static void rewrite_integers(char *text, size_t size)
+/* Returns the bytes of the longest token, or more. */
+static size_t rewrite_integers(char *text, size_t size)
 {
-    char *end = text + size;
+    char *end = text + size, *begin = text;     /* of the string, or of what is between two */
     bool inside = false;        /* of a string */
+    size_t longest = 0;
 
     for (char *s = text; s < end; s++) {
         char *first = s;
 
-        if (*s == '"') {
-            inside = !inside;
+        if (*s == '"' || strchr(" \t\r\n,:[]{}", *s)) {
+            inside ^= *s == '"';
+            if (!inside && (size_t)(s - begin) > longest)
+                longest = (size_t)(s - begin);
+            if (!inside || *s == '"')
+                begin = s;
         } else if (inside) {
             s += *s == '\\' && s + 1 < end;
         } else if (is_digit(*s)) {
@@ -79,6 +104,7 @@ static void rewrite_integers(char *text, size_t size)
                 make_real(first, n);
         }
     }
+    return (size_t)(end - begin) > longest ? (size_t)(end - begin) : longest;
 }
 
 /* ---- the face ------------------------------------------------------------------------------------------------------ */
@@ -101,12 +127,18 @@ json_t *base_json_parse(char *text, size_t size, const char *name, base_error *e
         return NULL;
     }
     pthread_once(&once, watch);
-    rewrite_integers(text, size);
-    failed = false;
-    root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
+    parse = (struct parse){ .text = text, .size = size };
+    parse.room = 4 * rewrite_integers(text, size) + SPARE;      /* two buffers that double, and the token */
+    parse.reserve = malloc(parse.room);
+    bool failed = !parse.reserve;
+    root = failed ? NULL : json_loadb(text, size, JSON_REJECT_DUPLICATES, &why);
+    failed |= parse.failed;
+    if (failed)
+        json_decref(root);
+    free(parse.reserve);
+    parse = (struct parse){ 0 };
     if (root && !failed)
         return root;
-    json_decref(root);
     if (failed)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", name);
     else

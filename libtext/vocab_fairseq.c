@@ -39,6 +39,8 @@ static base_status read_symbols(const char *text, const char *path, char **token
         if (!length)
             return base_fail(e, BASE_FORMAT, "%s:%d: \"%.*s\" found, expected a symbol and its count", path, *n - FIRST + 1,
                 (int)strcspn(text, "\r\n"), text);
+        if (!token[*n])
+            return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
         base_status status = tx_utf8_check(path, *n - FIRST + 1, text, length, e);
         if (status) {
             ++*n;       /* the symbol is there to be freed */
@@ -79,11 +81,10 @@ tx_vocab *tx_vocab_fairseq(const char *path, base_error *e)
         return NULL;
     }
     token = calloc((size_t)count_lines(text) + FIRST, sizeof(*token));
+    bool room = token != NULL;
     for (; token && n < FIRST; n++)
-        token[n] = strdup(tx_special_default[n]);
-    if (!token)
-        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
-    base_status status = token ? read_symbols(text, path, token, &n, e) : BASE_NO_MEMORY;
+        room &= (token[n] = strdup(tx_special_default[n])) != NULL;
+    base_status status = room ? read_symbols(text, path, token, &n, e) : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);
     free(text);
     if (!status)
         return check_symbols(tx_vocab_make(token, n, tx_special_default, " ", false, e), path, e);

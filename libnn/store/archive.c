@@ -389,7 +389,7 @@ char *nn_archive_config(const nn_archive *a, base_error *e)
     bool ok = f && json_dumpf(config, f, JSON_INDENT(2)) == 0 && !ferror(f);
     ok = f && fclose(f) == 0 && ok;
     json_decref(config);
-    if (ok)
+    if (ok && text)     /* fclose says nothing when its last realloc fails */
         return text;
     free(text);
     base_fail(e, BASE_NO_MEMORY, "%s: out of memory", path);

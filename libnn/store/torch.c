@@ -203,9 +203,9 @@ static bool is_contiguous(const nn_file_tensor *f, const int64_t *stride)
 {
     int64_t expected = 1;
 
-    for (int d = f->ndim; d-- > 0; expected *= f->shape[d])
+    for (int d = f->ndim; f->count && d-- > 0; expected *= f->shape[d])     /* at most count */
         if (f->shape[d] != 1 && stride[d] != expected)
-            return f->count == 0;
+            return false;
     return true;
 }
 
