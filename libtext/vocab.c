@@ -176,16 +176,22 @@ tx_vocab *tx_vocab_build(const tx_table *texts, base_error *e)
         free(seen);
         return NULL;
     }
+    bool room = true;
     for (n = 0; n < TX_SPECIALS; n++)
-        token[n] = strdup(tx_special_default[n]);
+        room &= (token[n] = strdup(tx_special_default[n])) != NULL;
     for (uint32_t c = '!'; c < end; c++)
         if (seen[c] && !tx_is_space(c)) {
             char bytes[5] = "";
 
             tx_utf8_put(c, bytes);
-            token[n++] = strdup(bytes);
+            room &= (token[n++] = strdup(bytes)) != NULL;
         }
     free(seen);
+    if (!room) {
+        drop(token, n);
+        base_fail(e, BASE_NO_MEMORY, "no memory for a vocabulary");
+        return NULL;
+    }
     return tx_vocab_make(token, n, tx_special_default, " ", false, e);
 }
 

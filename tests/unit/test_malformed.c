@@ -697,6 +697,25 @@ START_TEST(legacy_file_they_are_made_of_is_good)
 }
 END_TEST
 
+/* Of nothing the other dimensions may be anything: they are multiplied with nothing but 0 (UBSan would tell). */
+START_TEST(empty_tensors_of_any_shape)
+{
+#define HUGE "\212\10\0\0\0\0\0\0\0\100"      /* 2^62 */
+    static const piece shapes[] = { TEXT(DICT(W TENSOR(STORAGE, "K\0", "K\0" HUGE HUGE "\207", HUGE HUGE "K\1\207"))),
+        TEXT(DICT(W TENSOR(STORAGE, "K\0", HUGE "K\0" HUGE "\207", "K\0K\0K\0\207"))) };
+    base_error e = BASE_ERROR_INIT;
+
+    zip_reset(shapes[_i]);
+    zip_build();
+    nn_archive *a = nn_archive_open(files_write("zip", made, made_n), &e);
+    ck_assert_msg(a != NULL, "%s", e.text);
+    ck_assert_int_eq(nn_archive_find(a, "w")->count, 0);
+    ck_assert_ptr_null(nn_archive_find(a, "w")->stride);
+    nn_file_tensor_bytes(nn_archive_find(a, "w"), made);
+    nn_archive_close(a);
+}
+END_TEST
+
 /* ---- indexes, and files of other kinds --------------------------------------------------------------------------- */
 
 static const struct { const char *text; base_status status; const char *said; } indexes[] = {
@@ -922,6 +941,7 @@ static Suite *suite(void)
     add_loop(s, "oddities", oddities_are_accepted, ROWS(odd));
     unit_add(s, legacy_file_they_are_made_of_is_good);
     add_loop(s, "legacy", legacy_files_are_refused, ROWS(legacy));
+    add_loop(s, "empty", empty_tensors_of_any_shape, 2);
     add_loop(s, "indexes", indexes_are_refused, ROWS(indexes));
     unit_add(s, shards_that_share_a_name);
     add_loop(s, "others", other_files_are_named, ROWS(others));

@@ -280,6 +280,30 @@ START_TEST(refuses_without_a_place_for_the_error)
 }
 END_TEST
 
+/* A head wider than its vocabulary. */
+START_TEST(extends)
+{
+    base_error e = BASE_ERROR_INIT;
+    const tx_decode_options plain = TX_DECODE_DEFAULTS;
+    const int labels[] = { 5, 33, 6, 3, 34 };
+    tx_vocab *v = read_vocab(english, NULL);
+
+    ck_assert_int_eq(tx_vocab_extend(v, 35, &e), BASE_OK);
+    ck_assert_int_eq(tx_vocab_extend(v, 20, &e), BASE_OK);
+    ck_assert_int_eq(tx_vocab_size(v), 35);
+    for (int again = 0; again < 2; again++) {
+        char *text = tx_vocab_decode(v, labels, 5, &plain, &e);
+        ck_assert_str_eq(text, "ET");
+        free(text);
+        ck_assert_int_eq(tx_vocab_write(v, vocab_path, &e), BASE_OK);
+        tx_vocab_free(v);
+        v = tx_vocab_read(vocab_path, NULL, &e);
+        ck_assert_msg(v && tx_vocab_size(v) == 35, "%s", e.text);
+    }
+    tx_vocab_free(v);
+}
+END_TEST
+
 /* Built from a corpus, written, read again. */
 START_TEST(builds_and_writes)
 {
@@ -319,6 +343,7 @@ static Suite *suite(void)
         { "special_tokens_by_name", special_tokens_by_name }, { "languages", languages }, { "refuses", refuses },
         { "builds_and_writes", builds_and_writes },
         { "refuses_dictionaries", refuses_dictionaries }, { "refuses_without_a_place_for_the_error", refuses_without_a_place_for_the_error },
+        { "extends", extends },
     };
 
     for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
