@@ -41,6 +41,7 @@ typedef struct ser_convert_options {
     bool     round;             /* numbers become dtype; else they stay what they are */
     nn_dtype dtype;
     bool     drop_adapters, drop_heads;
+    bool     bert;              /* the BERT of a model of ours alone; in any case of one that reads text alone */
 } ser_convert_options;
 
 /* Writes the folder out, which must not be there or be empty; nothing of it on failure. */

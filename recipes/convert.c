@@ -54,7 +54,7 @@ static bool is_wanted(const ser_checkpoint *c, const nn_file_tensor *t, const se
 {
     bool tie = !json_is_false(json_object_get(c->config, "tie_word_embeddings"));
 
-    return !begins_with(t->name, "serin.") && !(o->drop_heads && c->ours && is_head(t->name)) &&
+    return !begins_with(t->name, "serin.") && !(o->bert && !begins_with(t->name, "bert.")) && !(o->drop_heads && !o->bert && c->ours && is_head(t->name)) &&
            !(o->drop_adapters && is_adapter(t->name)) && !(tie && is_tied(c->archive, t));
 }
 
@@ -251,12 +251,13 @@ static base_status add_companions(const ser_checkpoint *c, const char *dir, base
 
 /* ---- the two kinds of folders ------------------------------------------------------------------------------------ */
 
+static const char *const dtype_word[] = { [NN_F32] = "float32", [NN_F16] = "float16", [NN_BF16] = "bfloat16" };
+
 /* transformers up to 4 reads torch_dtype, later ones dtype. */
 static json_t *config_json(const ser_checkpoint *c, const ser_convert_options *o)
 {
     static const char *const adapters[] = { "serin_adapter_dim", "serin_adapter_attention", "serin_adapter_gelu",
         "serin_lora_rank", "serin_lora_alpha", "serin_adapter_layers" };
-    static const char *const word[] = { [NN_F32] = "float32", [NN_F16] = "float16", [NN_BF16] = "bfloat16" };
     json_t *j = json_deep_copy(c->config);
     bool lm = nn_archive_find(c->archive, "lm_head.weight"), ok = j != NULL;
 
@@ -267,8 +268,8 @@ static json_t *config_json(const ser_checkpoint *c, const ser_convert_options *o
     if (ok && c->ours)
         ok = !json_object_set_new(j, "architectures", json_pack("[s]", lm ? "HubertForCTC" : "HubertModel"));
     if (ok && o->round)
-        ok = !json_object_set_new(j, "dtype", json_string(word[o->dtype])) &&
-             !json_object_set_new(j, "torch_dtype", json_string(word[o->dtype]));
+        ok = !json_object_set_new(j, "dtype", json_string(dtype_word[o->dtype])) &&
+             !json_object_set_new(j, "torch_dtype", json_string(dtype_word[o->dtype]));
     if (ok)
         return j;
     json_decref(j);
@@ -303,6 +304,63 @@ static base_status write_hf(const ser_checkpoint *c, const char *dir, const ser_
         write_tensors(c, m, weights, o, &meta, 1, e);
     ser_model_free(m);
     free(config);
+    free(weights);
+    return e->status;
+}
+
+/* The tokenizer's class that cuts words as w does: a tokenizer.json is taken as it is. */
+static base_status write_pieces(const ser_checkpoint *c, const char *dir, base_error *e)
+{
+    char *path = base_path_join(dir, "tokenizer_config.json"), *text = base_path_join(dir, "vocab.txt");
+    ser_names names = { 0 };
+
+    if (!path || !text)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    else if (!ser_language_pieces(c->path, &names, e) && !tx_wordpiece_save(names.pieces, dir, e))
+        ser_json_write(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "tokenizer_class",
+            base_exists(text) ? "BertTokenizer" : "PreTrainedTokenizerFast", "unk_token", "[UNK]", "cls_token", "[CLS]", "sep_token",
+            "[SEP]", "pad_token", "[PAD]", "mask_token", "[MASK]"), path, e);
+    ser_names_free(&names);
+    free(path);
+    free(text);
+    return e->status;
+}
+
+static base_status write_bert_config(const ser_checkpoint *c, const char *dir, const ser_convert_options *o, base_error *e)
+{
+    char *from = ser_folder_path(c->path, "bert_config.json"), *to = base_path_join(dir, "config.json");
+    json_t *j = from && to ? ser_config_json(from, e) : NULL, *value;
+    const char *key;
+    void *next;
+
+    if (!from || !to)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    json_object_foreach_safe(j, next, key, value)
+        if (begins_with(key, "serin_"))
+            json_object_del(j, key);
+    if (j && (json_object_set_new(j, "architectures", json_pack("[s]", "BertModel")) ||
+        (o->round && json_object_set_new(j, "dtype", json_string(dtype_word[o->dtype]))))) {
+        json_decref(j);
+        j = NULL;
+    }
+    if (!e->status)
+        ser_json_write(j, to, e);
+    else
+        json_decref(j);
+    free(from);
+    free(to);
+    return e->status;
+}
+
+static base_status write_bert(const ser_checkpoint *c, const char *dir, const ser_convert_options *o, base_error *e)
+{
+    char *weights = base_path_join(dir, "model.safetensors");
+    const nn_meta meta = { "format", "pt" };
+
+    if (!weights)
+        base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
+    else if (!write_bert_config(c, dir, o, e) && !write_pieces(c, dir, e))
+        write_tensors(c, NULL, weights, o, &meta, 1, e);
     free(weights);
     return e->status;
 }
@@ -354,6 +412,29 @@ static base_status write_serin(const ser_checkpoint *c, const char *dir, const s
     return e->status;
 }
 
+static base_status check_bert(const ser_checkpoint *c, const ser_convert_options *o, base_error *e)
+{
+    ser_model_config m;
+
+    if (!c->ours || ser_folder_read_config(c->path, &m, e))
+        return base_fail(e, BASE_UNSUPPORTED, "%s: no model of serin-train's, whose BERT could be taken out of it", c->path);
+    if (m.input == SER_SPEECH)
+        return base_fail(e, BASE_MISSING, "%s: hears speech alone, there is no BERT in it", c->path);
+    if ((m.bert.encoder.adapter || m.bert.encoder.lora) && !o->drop_adapters)
+        return base_fail(e, BASE_UNSUPPORTED, "%s: its BERT has adapters or LoRA, which no BERT of Hugging Face's has; --drop-adapters leaves "
+            "them out", c->path);
+    return BASE_OK;
+}
+
+/* Ours, and its HuBERT is there for nothing. */
+static bool reads_text(const ser_checkpoint *c)
+{
+    base_error why = BASE_ERROR_INIT;
+    ser_model_config m;
+
+    return c->ours && !ser_folder_read_config(c->path, &m, &why) && m.input == SER_TEXT;
+}
+
 static base_status check(const ser_checkpoint *c, const ser_convert_options *o, base_error *e)
 {
     ser_match m = { .misfit = BASE_ERROR_INIT };
@@ -365,6 +446,8 @@ static base_status check(const ser_checkpoint *c, const ser_convert_options *o, 
     if (o->to_serin && (c->kind == SER_KIND_BERT || !m.recognises))
         return base_fail(e, BASE_UNSUPPORTED, "%s: %s, which Serin reads as Hugging Face's: nothing to convert to serin",
             c->path, m.as);
+    if (o->bert)
+        return check_bert(c, o, e);
     if (!o->to_serin && json_object_get(c->config, "serin_front_end"))
         return base_fail(e, BASE_UNSUPPORTED, "%s: hears log-mel energies, which no model of Hugging Face's does",
             c->path);
@@ -407,7 +490,7 @@ static base_status write_folder(const ser_checkpoint *c, const char *out, const 
     if (!e->status) {
         if (fd >= 0)
             base_temporary_hold(fd);
-        o->to_serin ? write_serin(c, tmp, o, e) : write_hf(c, tmp, o, e);
+        o->to_serin ? write_serin(c, tmp, o, e) : o->bert ? write_bert(c, tmp, o, e) : write_hf(c, tmp, o, e);
         if (!e->status)
             base_rename(tmp, plain, e);
         if (e->status)
@@ -422,12 +505,14 @@ static base_status write_folder(const ser_checkpoint *c, const char *out, const 
 
 base_status ser_checkpoint_convert(const char *in, const char *out, const ser_convert_options *o, base_error *e)
 {
+    ser_convert_options own = *o;
     ser_checkpoint *c;
 
     if (check_empty(out, e) || !(c = ser_checkpoint_open(in, e)))
         return e->status;
-    if (!check(c, o, e))
-        write_folder(c, out, o, e);
+    own.bert |= !o->to_serin && reads_text(c);
+    if (!check(c, &own, e))
+        write_folder(c, out, &own, e);
     ser_checkpoint_free(c);
     return e->status;
 }

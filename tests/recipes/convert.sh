@@ -100,6 +100,19 @@ tap_ok "HuBERT alone" serin-convert --drop-heads --drop-adapters exp-both hubert
 tap_is "is left" "$(tensors hubert-both | grep -o '"name"' | wc -l)" 56
 tap_ok "and read" states hubert-both after.ark
 
+# The BERT of a model that reads text, for transformers; tests/parity/from_pretrained.py compares states (3.6e-7).
+tap_ok "a model of text" serin-train --config="$top/tests/recipes/tones.conf" --input=text --lambda-ctc=0 --epochs=1 --pieces=pieces.txt \
+  --bert-width=16 --bert-layers=1 --bert-heads=2 --bert-inner=32 train exp-text
+tap_ok "is exported as its BERT" serin-convert exp-text bert-text
+tap_has "which it says it is" bert-text/config.json '"BertModel"'
+tap_is "with its tensors alone" "$(tensors bert-text | grep -o '"name":"[a-z]*' | sort -u)" '"name":"bert'
+tap_ok "and words" cmp pieces.txt bert-text/vocab.txt
+tap_ok "and read" serin-states bert-text test/text ark,t:bert.ark
+tap_refuses "a BERT with adapters" "--drop-adapters leaves them out" serin-convert --part=bert exp-both bert-both
+tap_ok "without them" serin-convert --part=bert --drop-adapters exp-both bert-both
+tap_ok "is one" serin-states bert-both test/text ark,t:bert.ark
+tap_refuses "speech alone has none" "hears speech alone" serin-convert --part=bert exp-conv bert-none
+
 cp -r ctc adapted
 LC_ALL=C sed -i 's/"lm_head.weight"/"x.adapter.down"/; s/"lm_head.bias"/"x.lora.query"/' adapted/model.safetensors
 tap_ok "adapters" serin-convert adapted kept
