@@ -11,6 +11,7 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "recipes/aec.h"
+#include "recipes/train.h"
 
 enum { KEEP = 2, TEXT = 200 };
 
@@ -20,7 +21,9 @@ const char *const ser_aec_keys[] = { "pieces", "init-bert", "bert-width", "bert-
 typedef struct trainer {
     const ser_aec_options *o;
     const volatile int    *stop;
-    char          *checkpoints;
+    ser_config     settled;         /* what was asked for, and what init-bert says */
+    const char    *dir;
+    char          *checkpoints, *fingerprint_path, *fingerprint;     /* what a resumed run must agree on */
     int            lock;
     ser_names      names;
     ser_aec_data   data;
@@ -82,7 +85,7 @@ static base_status tape_failed(const trainer *t, base_error *e)
 
 static base_status update(trainer *t, const int64_t *which, int n, double *sum, base_error *e)
 {
-    const ser_config *c = &t->o->config;
+    const ser_config *c = &t->settled;
     double rate = nn_schedule_rate(&t->schedule, t->step), norm;
     nn_tensor *loss;
 
@@ -160,16 +163,29 @@ static base_status save_model(const trainer *t, const char *dir, base_error *e)
     return ser_bert_save(t->params, &t->shape, t->names.pieces, dir, e);
 }
 
-/* What a checkpoint must agree on, and what it holds beside the weights. */
-static nn_checkpoint checkpoint_of(const trainer *t, char settings[TEXT], char state[TEXT])
+/* Keys, data, and the weights it began with. */
+static base_status make_fingerprint(trainer *t, base_error *e)
 {
-    const ser_aec_options *o = t->o;
-    uint64_t h = BASE_HASH_INIT;
+    size_t n;
+    FILE *f = open_memstream(&t->fingerprint, &n);
+    uint64_t h = BASE_HASH_INIT, pieces = BASE_HASH_INIT;
 
+    if (!f)
+        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", t->dir);
+    for (int i = 0; i < t->shape.bert.vocab_size; i++)
+        pieces = base_hash_text(base_hash_text(pieces, tx_wordpiece_token(t->names.pieces, i)), "\n");
     for (int64_t i = 0; i < t->data.n; i++)
         h = base_hash_text(base_hash_text(base_hash_text(h, t->data.pair[i].heard), "/"), t->data.pair[i].said);
-    snprintf(settings, TEXT, "data %016" PRIx64 " updates %" PRId64 " batch %d noise %g rate %g seed %d", h, t->schedule.total, o->batch,
-        o->noise, o->config.learning_rate, o->config.seed);
+    ser_config_print_some(&t->settled, ser_aec_keys, f);
+    fprintf(f, "batch=%d\nnoise=%g\ndev-share=%g\n", t->o->batch, t->o->noise, t->o->dev_share);
+    fprintf(f, "pieces=%016" PRIx64 "\ndata=%016" PRIx64 "\ninitial-weights=%016" PRIx64 "\n", pieces, h, ser_params_hash(t->params));
+    return fclose(f) == 0 ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", t->dir);
+}
+
+/* What a checkpoint holds beside the weights. */
+static nn_checkpoint checkpoint_of(const trainer *t, char settings[TEXT], char state[TEXT])
+{
+    snprintf(settings, TEXT, "%016" PRIx64, base_hash_text(BASE_HASH_INIT, t->fingerprint));
     snprintf(state, TEXT, "%a", t->best);
     return (nn_checkpoint){ .params = t->params, .adam = t->adam, .meta = { { "settings", settings }, { "best", state } }, .n_meta = 2 };
 }
@@ -182,28 +198,30 @@ static base_status save_checkpoint(const trainer *t, base_error *e)
     return nn_checkpoint_save(&c, t->checkpoints, t->step, KEEP, e);
 }
 
+/* Keys that differ say more than a tensor that does not fit. */
 static base_status resume(trainer *t, base_error *e)
 {
     char settings[TEXT], state[TEXT];
     nn_checkpoint c = checkpoint_of(t, settings, state);
-    base_error note = BASE_ERROR_INIT;
+    base_error note = BASE_ERROR_INIT, differs = BASE_ERROR_INIT;
     int64_t step = -1;
 
+    ser_fingerprint_check(t->fingerprint_path, t->fingerprint, t->dir, &differs);
     nn_checkpoint_load(&c, t->checkpoints, &step, &note, e);
     if (note.status)
         base_warn("%s", note.text);
-    if (!e->status && step >= 0) {
-        if (!c.meta[0].value || strcmp(c.meta[0].value, settings) != 0 || !c.meta[1].value)
-            base_fail(e, BASE_MISMATCH, "%s: of a run with other settings or data: use another folder, or remove it and begin anew (%s, now %s)",
-                t->checkpoints, c.meta[0].value ? c.meta[0].value : "none", settings);
-        else {
-            t->best = strtod(c.meta[1].value, NULL);
-            t->step = step;
-            base_log("resuming after update %" PRId64 " of %" PRId64, step, t->schedule.total);
-        }
+    if (differs.status && (e->status || step >= 0))
+        *e = differs;
+    else if (!e->status && step >= 0 && (!c.meta[0].value || strcmp(c.meta[0].value, settings) != 0 || !c.meta[1].value))
+        base_fail(e, BASE_MISMATCH, "%s: of a run with other settings or data: use another folder, or remove it and begin anew (%s, now %s)",
+            t->checkpoints, c.meta[0].value ? c.meta[0].value : "none", settings);
+    else if (!e->status && step >= 0 && !ser_checkpoint_finite(&c, t->checkpoints, step, e)) {
+        t->best = strtod(c.meta[1].value, NULL);
+        t->step = step;
+        base_log("resuming after update %" PRId64 " of %" PRId64, step, t->schedule.total);
     }
     nn_checkpoint_free(&c);
-    return e->status;
+    return e->status || step >= 0 ? e->status : ser_fingerprint_write(t->fingerprint_path, t->fingerprint, e);
 }
 
 /* ---- the course -------------------------------------------------------------------------------------------------- */
@@ -265,12 +283,12 @@ static base_status run(trainer *t, const char *dir, base_error *e)
 
 static base_status open_model(trainer *t, base_error *e)
 {
-    ser_config c = t->o->config;
+    ser_config *c = &t->settled;
     nn_adam_options adam = NN_ADAM_DEFAULTS;
     nn_load l = { .only = "bert." };
 
-    c.input = "text";
-    if (ser_open_pieces(&c, &t->names, e) || ser_configure_language(&c, &t->shape, e))
+    c->input = "text";
+    if (ser_open_pieces(c, &t->names, e) || ser_configure_language(c, &t->shape, e))
         return e->status;
     t->shape.aec = SER_AEC_JOINT;
     t->shape.bert.vocab_size = tx_wordpiece_size(t->names.pieces);
@@ -279,25 +297,26 @@ static base_status open_model(trainer *t, base_error *e)
     nn_params_push(t->params, "bert", 0);
     t->bert = nn_bert_new(t->params, &t->shape.bert, false);
     nn_params_pop(t->params);
-    t->corrector = t->bert ? ser_corrector_new(t->params, &t->shape.bert, c.aec_layers, t->bert) : NULL;
+    t->corrector = t->bert ? ser_corrector_new(t->params, &t->shape.bert, c->aec_layers, t->bert) : NULL;
     if (!t->corrector || nn_params_build(t->params, e))
         return e->status ? e->status : base_fail(e, BASE_NO_MEMORY, "model: out of memory");
-    nn_params_init(t->params, (uint64_t)c.seed);
-    if (*c.init_bert && ser_weights_load(t->params, c.init_bert, &l, e))
+    nn_params_init(t->params, (uint64_t)c->seed);
+    if (*c->init_bert && ser_weights_load(t->params, c->init_bert, &l, e))
         return e->status;
-    adam.decay = c.decay;
+    adam.decay = c->decay;
     t->adam = nn_adam_new(t->params, &adam, e);
-    t->tape = t->adam ? nn_tape_new(&(nn_tape_options){ .seed = (uint64_t)c.seed }, e) : NULL;
+    t->tape = t->adam ? nn_tape_new(&(nn_tape_options){ .seed = (uint64_t)c->seed }, e) : NULL;
     return e->status;
 }
 
 static base_status open_run(trainer *t, const char *text, const char *heard, const char *dir, base_error *e)
 {
-    const ser_config *c = &t->o->config;
+    const ser_config *c = &t->settled;
     char *lock = base_path_join(dir, "lock");
 
     t->checkpoints = base_path_join(dir, "checkpoints");
-    if (!lock || !t->checkpoints)
+    t->fingerprint_path = t->checkpoints ? base_path_join(t->checkpoints, "fingerprint") : NULL;
+    if (!lock || !t->checkpoints || !t->fingerprint_path)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
     else if (!open_model(t, e) && !ser_aec_data_open(&t->data, text, heard, t->o->dev_share, c->seed, t->names.pieces, e) &&
              !base_make_dirs(t->checkpoints, e))
@@ -316,7 +335,7 @@ static base_status open_run(trainer *t, const char *text, const char *heard, con
     t->schedule.rate = c->learning_rate;
     t->schedule.warmup = (int64_t)(c->warmup * (double)t->schedule.total);
     t->schedule.power = 1;
-    return BASE_OK;
+    return make_fingerprint(t, e);
 }
 
 static void close_run(trainer *t)
@@ -332,6 +351,8 @@ static void close_run(trainer *t)
     ser_lesson_free(&t->lesson);
     free(t->order);
     free(t->checkpoints);
+    free(t->fingerprint_path);
+    free(t->fingerprint);
     if (t->lock >= 0)
         base_unlock(t->lock);
 }
@@ -339,7 +360,7 @@ static void close_run(trainer *t)
 base_status ser_aec_train(const ser_aec_options *o, const char *text, const char *heard, const char *dir, const volatile int *stop,
     base_error *e)
 {
-    trainer t = { .o = o, .stop = stop, .lock = -1, .best = INFINITY };
+    trainer t = { .o = o, .stop = stop, .settled = o->config, .dir = dir, .lock = -1, .best = INFINITY };
     measure m = { 0 };
 
     if (!open_run(&t, text, heard, dir, e) && !resume(&t, e)) {

@@ -41,6 +41,7 @@ static base_status shuffle_items(ser_plan *p, const ser_features *f, int window,
             int64_t u = order[i];
             int variant = (int)base_random_below(&speed_of, (uint64_t)u, f->variants);
 
+            variant = f->rows[u * f->variants + variant] ? variant : 0;     /* a copy of no frame */
             s[i] = (sortable){ { u, variant }, f->rows[u * f->variants + variant], i };
         }
         for (int64_t i = 0; i < p->n && window > 1; i += window)

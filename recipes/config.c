@@ -136,12 +136,12 @@ static void print_number(double x, FILE *f)
     fputs(text, f);
 }
 
-void ser_config_print(const ser_config *c, bool result_only, FILE *f)
+static void print(const ser_config *c, const char *const *names, bool result_only, FILE *f)
 {
     for (const key *k = keys; k < keys + N_KEYS; k++) {
         const void *value = (const char *)c + k->offset;
 
-        if (result_only && k->scope != RESULT)
+        if ((result_only && k->scope != RESULT) || !is_among(option_name(k), names))
             continue;
         fprintf(f, "%s=", option_name(k));
         switch (k->kind) {
@@ -154,6 +154,10 @@ void ser_config_print(const ser_config *c, bool result_only, FILE *f)
         fputc('\n', f);
     }
 }
+
+void ser_config_print(const ser_config *c, bool result_only, FILE *f) { print(c, NULL, result_only, f); }
+
+void ser_config_print_some(const ser_config *c, const char *const *names, FILE *f) { print(c, names, true, f); }
 
 static base_status check_pretrain(const ser_config *c, base_error *e)
 {

@@ -189,7 +189,7 @@ static base_status decode_all(const ser_model *m, const ser_data *d, const ser_d
 
     base_progress_begin(&p, "decoding", "utterances", 0, (double)d->n);
     for (int64_t i = 0; tape && i < d->n && !e->status; i += CHUNK) {
-        ser_features *f = ser_features_new(front, d, i, base_min_i64(CHUNK, d->n - i), 0, "", NULL, e);
+        ser_features *f = ser_features_new(front, d, i, base_min_i64(CHUNK, d->n - i), 0, "", NULL, NULL, e);
 
         if (f)
             ser_apply(m, tape, d, i, f, opt->batch_seconds, write_result, o, e);

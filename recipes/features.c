@@ -5,12 +5,13 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "recipes/cache.h"
 #include "recipes/ser.h"
 
-enum { BLOCK = 32 };        /* utterances whose samples are in memory at once */
+enum { BLOCK = 32, SHORTEST = 400 };    /* utterances whose samples are in memory at once; samples of a frame, 25 ms */
 
 static double speed_factor(double speed, int variant)
 {
@@ -23,12 +24,20 @@ typedef struct work {
     const au_audio  *audio;
     double           factor;
     const char      *cache_dir;
+    const volatile int *stop;
     int64_t         *rows;      /* results: where they go in ser_features */
+    uint64_t        *sound;
     double          *seconds;
     float          **x;
     char           **file;
-    base_error       error;
+    base_error       error, uncached;
 } work;
+
+static bool is_stopped(const volatile int *stop) { return stop && *stop; }
+
+/* Samples of the copy; one that is no frame long is left out: its rows are 0. */
+static int64_t length_of(const work *w) { return (int64_t)ceil((double)w->audio->n / w->factor); }
+static bool is_left_out(const work *w) { return w->factor != 1.0 && length_of(w) < SHORTEST; }
 
 static base_status copy_at_speed(const work *w, au_audio *out)
 {
@@ -78,16 +87,26 @@ static void compute_in_cache(work *w)
         base_fail(&w->error, BASE_NO_MEMORY, "out of memory");
         return;
     }
-    *w->seconds = ceil((double)w->audio->n / w->factor) / SER_RATE;
+    *w->seconds = (double)length_of(w) / SER_RATE;
     if (ser_cache_read(*w->file, ser_front_cols(w->front), w->rows, NULL, &ignored) == BASE_OK)
         return;
-    if (compute(w, &m) == BASE_OK && ser_cache_write(*w->file, &m, &w->error) == BASE_OK)
-        *w->rows = m.rows;
-    nn_matrix_free(&m);
+    if (compute(w, &m)) {
+        nn_matrix_free(&m);
+        return;
+    }
+    *w->rows = m.rows;
+    if (ser_cache_write(*w->file, &m, &w->uncached))
+        *w->x = m.x;            /* what cannot be kept on disk is kept in memory */
+    else
+        nn_matrix_free(&m);
 }
 
 static void run(work *w)
 {
+    if (w->factor == 1.0)
+        *w->sound = base_hash_bytes(BASE_HASH_INIT, w->audio->x, sizeof *w->audio->x * (size_t)w->audio->n);
+    if (is_stopped(w->stop) || is_left_out(w))
+        return;
     if (*w->cache_dir)
         compute_in_cache(w);
     else
@@ -108,31 +127,36 @@ static void run_all(work *w, int64_t n, bool parallel)
 
 /* Utterances from .. from + n - 1 of those wanted, which begin with number `first` of the directory. */
 static base_status compute_block(ser_features *f, const ser_front *front, const ser_data *d, int64_t first, int64_t from,
-    int64_t n, double speed, const char *cache_dir, base_error *e)
+    int64_t n, double speed, const char *cache_dir, const volatile int *stop, base_error *e)
 {
     au_audio audio[BLOCK] = { 0 };
     work w[BLOCK * 3];
     base_status status = BASE_OK;
     int64_t m = 0;
 
-    for (int64_t i = 0; i < n && !status; i++)
+    for (int64_t i = 0; i < n && !status && !is_stopped(stop); i++)
         if (!(status = au_reader_read(d->reader, d->utt[first + from + i].source, &audio[i], e)))
             ser_sound_warning(d->utt[first + from + i].key, &audio[i]);
-    for (int64_t i = 0; i < n && !status; i++)
+    for (int64_t i = 0; i < n && !status && !is_stopped(stop); i++)
         for (int v = 0; v < f->variants; v++, m++) {
             int64_t at = (from + i) * f->variants + v;
 
-            w[m] = (work){ front, &audio[i], speed_factor(speed, v), cache_dir, &f->rows[at], &f->seconds[at], &f->x[at],
-                &f->file[at], BASE_ERROR_INIT };
+            w[m] = (work){ front, &audio[i], speed_factor(speed, v), cache_dir, stop, &f->rows[at], &f->sound[from + i], &f->seconds[at],
+                &f->x[at], &f->file[at], BASE_ERROR_INIT, BASE_ERROR_INIT };
         }
     run_all(w, m, ser_front_parallel(front));
     for (int64_t i = 0; i < m && !status; i++)
         if (w[i].error.status)
             status = base_fail(e, w[i].error.status, "utterance \"%s\": %s", d->utt[first + from + i / f->variants].key,
                 w[i].error.text);
+    for (int64_t i = 0; i < m && !status; i++) {
+        if (w[i].uncached.status && f->uncached++ == 0)
+            f->why_uncached = w[i].uncached;
+        f->left_out += is_left_out(&w[i]);
+    }
     for (int64_t i = 0; i < n; i++)
         au_audio_free(&audio[i]);
-    return status;
+    return is_stopped(stop) && !status ? base_fail(e, BASE_BUSY, "stopped while features were computed; the same command begins anew") : status;
 }
 
 /* Batches are still made by seconds: a piece of a word takes about so long to say. */
@@ -151,7 +175,7 @@ static base_status silence(ser_features *f, const ser_data *d, int64_t first, ba
 }
 
 ser_features *ser_features_new(const ser_front *front, const ser_data *d, int64_t first, int64_t n, double speed,
-    const char *cache_dir, const char *what, base_error *e)
+    const char *cache_dir, const volatile int *stop, const char *what, base_error *e)
 {
     ser_features *f = calloc(1, sizeof *f);
     base_progress p;
@@ -170,7 +194,8 @@ ser_features *ser_features_new(const ser_front *front, const ser_data *d, int64_
     f->seconds = calloc(all, sizeof *f->seconds);
     f->x = calloc(all, sizeof *f->x);
     f->file = calloc(all, sizeof *f->file);
-    if (!f->rows || !f->seconds || !f->x || !f->file)
+    f->sound = calloc((size_t)n, sizeof *f->sound);
+    if (!f->rows || !f->seconds || !f->x || !f->file || !f->sound)
         status = base_fail(e, BASE_NO_MEMORY, "features: out of memory for %" PRId64 " utterances", n);
     if (!status && !d->reader) {
         status = silence(f, d, first, e);
@@ -183,7 +208,7 @@ ser_features *ser_features_new(const ser_front *front, const ser_data *d, int64_
     if (what)
         base_progress_begin(&p, what, "utterances", 0, (double)n);
     for (int64_t i = 0; i < n && !status; i += BLOCK) {
-        status = compute_block(f, front, d, first, i, base_min_i64(BLOCK, n - i), speed, cache_dir, e);
+        status = compute_block(f, front, d, first, i, base_min_i64(BLOCK, n - i), speed, cache_dir, stop, e);
         if (what && !status)
             base_progress_step(&p, (double)base_min_i64(i + BLOCK, n), "%s", "");
     }
@@ -209,9 +234,17 @@ void ser_features_free(ser_features *f)
     }
     free(f->rows);
     free(f->seconds);
+    free(f->sound);
     free(f->x);
     free(f->file);
     free(f);
+}
+
+uint64_t ser_features_hash(const ser_features *f)
+{
+    uint64_t h = base_hash_bytes(BASE_HASH_INIT, f->rows, sizeof *f->rows * (size_t)(f->n * f->variants));
+
+    return base_hash_bytes(h, f->sound, sizeof *f->sound * (size_t)f->n);
 }
 
 base_status ser_features_copy(const ser_features *f, int64_t i, int variant, float *out, base_error *e)

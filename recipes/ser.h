@@ -45,6 +45,8 @@ double ser_encoder_rate(const ser_config *c);   /* encoder-learning-rate, or wha
 base_status ser_config_check(const ser_config *c, base_error *e);
 /* Every key, "key=value" a line; or only those the weights depend on. A --config file reads it back exactly. */
 void ser_config_print(const ser_config *c, bool result_only, FILE *f);
+/* Those the weights depend on, of these names (NULL at the end). */
+void ser_config_print_some(const ser_config *c, const char *const *names, FILE *f);
 /* Two texts of "key=value" lines that must agree: BASE_MISMATCH names each key that does not, with both values. */
 base_status ser_config_agree(const char *before, const char *now, base_error *e);
 
@@ -300,14 +302,20 @@ typedef struct ser_features {
     int64_t *rows;          /* [n * variants] */
     double  *seconds;       /* [n * variants] */
     float  **x;             /* [n * variants] in memory; NULL: in the cache */
-    char   **file;          /* [n * variants] of the cache; NULL: in memory */
+    char   **file;          /* [n * variants] of the cache, whether it took them or not; NULL: there is none */
+    uint64_t *sound;        /* [n] hashes of their samples */
+    int64_t  left_out;      /* slower and faster ones that are no frame long: their rows are 0, and the utterance as it is takes their place */
+    int64_t  uncached;      /* that the cache did not take, and why the first of them; they are in memory */
+    base_error why_uncached;
 } ser_features;
 
 /* Utterances first .. first + n - 1 of d. cache_dir "": in memory; else a file for each sound and front, shared by runs.
- * what: shown as progress, NULL: silent. Of a directory without sound: one row of 0 each, and seconds that go by the length of
+ * what: shown as progress, NULL: silent. BASE_BUSY soon after *stop is not 0 any more (NULL: never). Of a directory without sound: one row of 0 each, and seconds that go by the length of
  * the text. The message names the utterance. */
 ser_features *ser_features_new(const ser_front *f, const ser_data *d, int64_t first, int64_t n, double speed,
-    const char *cache_dir, const char *what, base_error *e);
+    const char *cache_dir, const volatile int *stop, const char *what, base_error *e);
+/* Of the sounds, whether their features were computed or found in the cache. */
+uint64_t      ser_features_hash(const ser_features *f);
 void          ser_features_free(ser_features *f);
 /* Copies [rows][cols] of utterance i (counted from first). */
 base_status   ser_features_copy(const ser_features *f, int64_t i, int variant, float *out, base_error *e);

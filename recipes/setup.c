@@ -34,6 +34,30 @@ static base_status read_clusters(ser_run *r, base_error *e)
         dev, train) : BASE_OK;
 }
 
+/* Characters that the vocabulary lacks are learnt as one that nobody says. */
+static base_status check_characters(const ser_data *d, const ser_names *names, base_error *e)
+{
+    const ser_utterance *first = NULL;
+    int64_t all = 0, unknown = 0;
+    char text[400], c[5] = "";
+
+    for (int64_t i = 0; names->vocab && i < d->n; i++) {
+        for (int k = 0; k < d->utt[i].ctc.n; k++)
+            all += d->utt[i].ctc.label[k] != tx_vocab_delimiter(names->vocab);
+        unknown += d->utt[i].ctc.unknown;
+        first = first ? first : d->utt[i].ctc.unknown ? &d->utt[i] : NULL;
+    }
+    if (!unknown)
+        return BASE_OK;
+    c[tx_utf8_put(first->ctc.first_unknown, c)] = '\0';
+    snprintf(text, sizeof text, "%.150s: %" PRId64 " of %" PRId64 " characters are not in the vocabulary (first: \"%s\" of \"%.100s\")",
+        d->text.path, unknown, all, c, first->key);
+    if (unknown == all)
+        return base_fail(e, BASE_MISMATCH, "%s: no words can be learnt; text-norm=upper may help", text);
+    base_warn("%s, and learnt as unknown; text-norm=upper may help", text);
+    return BASE_OK;
+}
+
 static base_status open_data(ser_run *r, const char *dir, ser_names *names, base_error *e)
 {
     const ser_config *c = r->config;
@@ -51,7 +75,9 @@ static base_status open_data(ser_run *r, const char *dir, ser_names *names, base
         r->dev = ser_data_split(r->train, c->dev_speakers, e);
     else if (*c->dev_dir && (r->dev = ser_data_open(c->dev_dir, sound, c->text_norm, e)))
         ser_data_bind(r->dev, names, e);
-    return e->status ? e->status : read_clusters(r, e);
+    if (e->status || (c->lambda_ctc > 0 && (check_characters(r->train, names, e) || (r->dev && check_characters(r->dev, names, e)))))
+        return e->status;
+    return read_clusters(r, e);
 }
 
 /* Clusters of frames of the encoder; and whether there is a frame or a piece that may be hidden at all. */
@@ -80,9 +106,9 @@ static base_status compute_features(ser_run *r, base_error *e)
 
     if (!front)
         return e->status;
-    r->train_x = ser_features_new(front, r->train, 0, r->train->n, c->speed, c->cache_dir, "features", e);
+    r->train_x = ser_features_new(front, r->train, 0, r->train->n, c->speed, c->cache_dir, r->stop, "features", e);
     if (r->train_x && r->dev)
-        r->dev_x = ser_features_new(front, r->dev, 0, r->dev->n, 0, c->cache_dir, "development features", e);
+        r->dev_x = ser_features_new(front, r->dev, 0, r->dev->n, 0, c->cache_dir, r->stop, "development features", e);
     if (!e->status && m->mean)
         ser_features_moments(r->train_x, m->mean->x, m->scale->x, e);
     ser_front_free(front);
@@ -122,6 +148,20 @@ static void tell_infeasible(const ser_run *r)
             r->train->n, first);
 }
 
+/* Utterances whose copy at another speed is no frame long; and what the cache's disk did not take. */
+static void tell_features(const ser_data *d, const ser_features *f)
+{
+    int64_t first = 0;
+
+    while (f->left_out && f->rows[first])
+        first++;
+    if (f->left_out)
+        base_warn("%" PRId64 " copies at another speed are shorter than a frame and left out (first: \"%s\"); these utterances are heard as they are",
+            f->left_out, d->utt[first / f->variants].key);
+    if (f->uncached)
+        base_warn("%s; features of %" PRId64 " sounds are kept in memory", f->why_uncached.text, f->uncached);
+}
+
 static void tell_data(const ser_run *r)
 {
     double seconds = 0;
@@ -147,6 +187,9 @@ static void tell_data(const ser_run *r)
             base_log("%s:%s", ser_task_name[t], text);
     }
     tell_infeasible(r);
+    tell_features(r->train, r->train_x);
+    if (r->dev)
+        tell_features(r->dev, r->dev_x);
 }
 
 /* ---- model and optimiser ----------------------------------------------------------------------------------------- */
@@ -326,8 +369,7 @@ static base_status count_updates(ser_run *r, base_error *e)
 }
 
 /* Two texts of key=value lines: what the weights depend on, and what their last bits depend on. */
-/* The weights a run begins with, but for the moments of its data. */
-static uint64_t hash_weights(const nn_params *p)
+uint64_t ser_params_hash(const nn_params *p)
 {
     uint64_t h = BASE_HASH_INIT;
 
@@ -351,11 +393,13 @@ static base_status make_fingerprint(ser_run *r, base_error *e)
     if (ok) {
         ser_config_print(r->config, true, f);
         if (*r->config->init_model || *r->config->init_bert || *r->config->init_aec)
-            fprintf(f, "initial-weights=%016" PRIx64 "\n", hash_weights(r->model->params));
+            fprintf(f, "initial-weights=%016" PRIx64 "\n", ser_params_hash(r->model->params));
         fprintf(f, "labels=%s\n", labels);
         fprintf(f, "vocabulary-size=%d\n", r->model->config.encoder.vocab_size);
         fprintf(f, "training-data=%016" PRIx64 "\n", ser_data_hash(r->train));
+        fprintf(f, "training-sound=%016" PRIx64 "\n", ser_features_hash(r->train_x));
         fprintf(f, "development-data=%016" PRIx64 "\n", r->dev ? ser_data_hash(r->dev) : 0);
+        fprintf(f, "development-sound=%016" PRIx64 "\n", r->dev ? ser_features_hash(r->dev_x) : 0);
         fprintf(g, "threads=%d\nBLAS=%s\n", base_threads(), nn_blas(&good));
     }
     free(labels);
@@ -378,11 +422,11 @@ static base_status open_folder(ser_run *r, base_error *e)
     return e->status;
 }
 
-base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, const char *exp_dir, base_error *e)
+base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, const char *exp_dir, const volatile int *stop, base_error *e)
 {
     ser_names names = { 0 };
 
-    *r = (ser_run){ .settled = *c, .config = &r->settled, .dir = exp_dir, .lock = -1, .planned = -1, .best = -INFINITY };
+    *r = (ser_run){ .settled = *c, .config = &r->settled, .stop = stop, .dir = exp_dir, .lock = -1, .planned = -1, .best = -INFINITY };
     if (ser_config_check(c, e) || ser_model_configure(&r->settled, &r->shape, e) || open_data(r, data_dir, &names, e)) {
         ser_names_free(&names);
         return e->status;

@@ -193,21 +193,51 @@ base_status ser_run_log(ser_run *r, const ser_scores *dev, double rate, base_err
 
 /* ---- resuming ---------------------------------------------------------------------------------------------------- */
 
-/* Keys that differ are told by name. */
-static base_status check_fingerprint(const ser_run *r, base_error *e)
+base_status ser_fingerprint_check(const char *path, const char *now, const char *dir, base_error *e)
 {
     char *before;
     size_t size;
 
-    if (!base_exists(r->fingerprint_path))
+    if (!base_exists(path))
         return BASE_OK;
-    if (base_read_file(r->fingerprint_path, TEXT_LIMIT, &before, &size, e))
+    if (base_read_file(path, TEXT_LIMIT, &before, &size, e))
         return e->status;
-    if (ser_config_agree(before, r->fingerprint, e))
-        base_fail_in(e, "%s was begun with other settings; use another folder, or remove %s and begin anew", r->dir,
-            r->checkpoints);
+    if (ser_config_agree(before, now, e))
+        base_fail_in(e, "%s: of a run with other settings or data: use another folder, or remove %s/checkpoints and begin anew", dir, dir);
     free(before);
     return e->status;
+}
+
+base_status ser_fingerprint_write(const char *path, const char *now, base_error *e) { return write_text(path, now, strlen(now), e); }
+
+/* The first of x [n] that is no number, or below least; n: there is none. */
+static int64_t first_bad(const float *x, int64_t n, float least)
+{
+    int64_t i = 0;
+
+    while (i < n && isfinite(x[i]) && x[i] >= least)
+        i++;
+    return i;
+}
+
+base_status ser_checkpoint_finite(const nn_checkpoint *c, const char *dir, int64_t step, base_error *e)
+{
+    static const char *const what[] = { "first moment", "second moment", "average" };
+    const float *x[] = { nn_adam_m(c->adam), nn_adam_v(c->adam), c->average ? nn_average_values(c->average) : NULL };
+
+    for (int i = 0; i < nn_params_count(c->params); i++) {
+        const nn_param *p = nn_params_at(c->params, i);
+
+        for (int k = 0; p->dx && k < 3; k++) {
+            const float *values = x[k] ? x[k] + (p->x - nn_params_values(c->params)) : NULL;
+            int64_t at = values ? first_bad(values, p->count, k == 1 ? 0 : -INFINITY) : p->count;
+
+            if (at < p->count)
+                return base_fail(e, BASE_VALUE, "%s: update %" PRId64 ": the %s of \"%s\" is %g at element %" PRId64
+                    "; remove this checkpoint, and the one before is gone on from", dir, step, what[k], p->name, (double)values[at], at);
+        }
+    }
+    return BASE_OK;
 }
 
 /* Saved in a checkpoint as well, so that a fingerprint of another run beside it is noticed. */
@@ -245,12 +275,12 @@ static base_status load(ser_run *r, int64_t *step, base_error *e)
     if (!now.labels)
         return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", r->checkpoints);
     c = checkpoint_of(r, &now);
-    check_fingerprint(r, &differs);
+    ser_fingerprint_check(r->fingerprint_path, r->fingerprint, r->dir, &differs);
     nn_checkpoint_load(&c, r->checkpoints, step, &note, e);
     if (differs.status && (e->status || *step >= 0))
         *e = differs;       /* which says more than the tensor that does not fit */
-    else if (!e->status && *step >= 0)
-        take_texts(r, &c, &now, e);
+    else if (!e->status && *step >= 0 && !take_texts(r, &c, &now, e))
+        ser_checkpoint_finite(&c, r->checkpoints, *step, e);
     if (note.status)
         base_warn("%s", note.text);
     nn_checkpoint_free(&c);
@@ -269,7 +299,7 @@ base_status ser_run_resume(ser_run *r, base_error *e)
     if (step >= 0) {
         r->step = step;
         base_log("resuming after update %" PRId64 " of %" PRId64, step, r->total);
-    } else if (write_text(r->fingerprint_path, r->fingerprint, strlen(r->fingerprint), e))
+    } else if (ser_fingerprint_write(r->fingerprint_path, r->fingerprint, e))
         return e->status;
     return rewind_log(r, e);
 }

@@ -444,8 +444,7 @@ base_status ser_train_once(const ser_config *c, const ser_config *said, const ch
     base_status status;
 
     tell_machine();
-    status = ser_run_open(&r, c, data_dir, exp_dir, e);
-    r.stop = stop;
+    status = ser_run_open(&r, c, data_dir, exp_dir, stop, e);
     if (!status)
         status = ser_run_resume(&r, e);
     if (!status)

@@ -51,7 +51,10 @@ typedef struct ser_run {
 } ser_run;
 
 /* setup.c: opens and computes everything a run needs, up to its first update. Whatever happens, ser_run_close. */
-base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, const char *exp_dir, base_error *e);
+base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, const char *exp_dir, const volatile int *stop,
+    base_error *e);
+/* The weights a run begins with, but for the moments of its data. */
+uint64_t    ser_params_hash(const nn_params *p);
 void        ser_run_close(ser_run *r);
 
 /* Time of all processors that this process has used. */
@@ -64,6 +67,12 @@ base_status ser_train_once(const ser_config *c, const ser_config *said, const ch
 /* state.c: goes on where the newest checkpoint is; refuses one that was begun with another configuration or data. */
 base_status ser_run_resume(ser_run *r, base_error *e);
 base_status ser_run_checkpoint(const ser_run *r, base_error *e);
+/* What a training in dir must agree on when it goes on, "key=value" a line, and the file that holds it. BASE_MISMATCH names the keys that
+ * differ. */
+base_status ser_fingerprint_check(const char *path, const char *now, const char *dir, base_error *e);
+base_status ser_fingerprint_write(const char *path, const char *now, base_error *e);
+/* BASE_VALUE: a moment or average of the checkpoint is no number; names the tensor. */
+base_status ser_checkpoint_finite(const nn_checkpoint *c, const char *dir, int64_t step, base_error *e);
 /* The epoch, from 0, that update number `step` belongs to. */
 int64_t ser_run_epoch(const ser_run *r, int64_t step);
 /* A line of train.tsv. */

@@ -34,6 +34,11 @@ tap_ok "noise alone" serin-train-aec "${small[@]}" --epochs=1 --noise=0.2 said s
 tap_refuses "a hypothesis of nobody" 'heard2:1: "x-1": no text of it in said' bash -c "echo 'x-1 AB' > heard2 && serin-train-aec ${small[*]} said heard2 x"
 tap_refuses "nothing to learn from" "no pair to learn from" bash -c "sed 's/ .*//' heard > heard2 && serin-train-aec ${small[*]} said heard2 x"
 tap_refuses "another run's folder" "of a run with other settings or data" aec --learning-rate=0.004 said heard aec
+tap_has "by name" .err "learning-rate was 0.008, is 0.004"
+tap_refuses "another seed" "seed was 1, is 2" aec --seed=2 said heard aec
+tap_refuses "another decay" "decay was 0.01, is 0.1" aec --decay=0.1 said heard aec
+tap_refuses "another schedule" "schedule was cosine, is linear" aec --schedule=linear said heard aec
+tap_refuses "other pairs" "data was" aec heard heard aec
 tap_refuses "no pieces" "needs pieces=vocab.txt" serin-train-aec said heard x
 
 # ---- frozen

@@ -188,7 +188,7 @@ static ser_features *features(const ser_data *d, const char *cache)
     base_error e = BASE_ERROR_INIT;
     ser_front_config c = { .bins = 8, .stack = 3, .cmvn = SER_CMVN_GLOBAL };
     ser_front *front = ser_front_new(&c, NULL, &e);
-    ser_features *f = ser_features_new(front, d, 0, d->n, 0.1, cache, NULL, &e);
+    ser_features *f = ser_features_new(front, d, 0, d->n, 0.1, cache, NULL, NULL, &e);
 
     ck_assert_msg(f != NULL, "%s", e.text);
     ser_front_free(front);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "tests/unit/files.h"
 #include "tests/unit/malloc_count.h"
+#include "recipes/train.h"
 #include "tests/unit/recogniser.h"
 
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
@@ -236,6 +237,35 @@ START_TEST(a_step_calls_malloc_nowhere)
 }
 END_TEST
 
+/* A checkpoint whose moments or average are no numbers is refused by the tensor's name. */
+START_TEST(moments_are_numbers)
+{
+    base_error e = BASE_ERROR_INIT;
+    ser_model *m = new_model(true, 0, 0);
+    nn_adam_options o = NN_ADAM_DEFAULTS;
+    nn_checkpoint c = { .params = m->params, .adam = nn_adam_new(m->params, &o, &e), .average = nn_average_new(m->params, 0, &e) };
+    const nn_param *p = nn_params_find(m->params, "gender.out.weight");
+    const struct { float *x, bad; const char *what; } cases[] = { { nn_adam_m(c.adam), NAN, "first moment of \"gender.out.weight\" is nan" },
+        { nn_adam_v(c.adam), INFINITY, "second moment of \"gender.out.weight\" is inf" },
+        { nn_adam_v(c.adam), -1, "second moment of \"gender.out.weight\" is -1 at element 3" },
+        { nn_average_values(c.average), NAN, "average of \"gender.out.weight\" is nan" } };
+
+    ck_assert_int_eq(ser_checkpoint_finite(&c, "dir", 7, &e), BASE_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        float *x = cases[i].x + (p->x - nn_params_values(m->params)) + 3;
+        base_error why = BASE_ERROR_INIT;
+
+        *x = cases[i].bad;
+        ck_assert_int_eq(ser_checkpoint_finite(&c, "dir", 7, &why), BASE_VALUE);
+        ck_assert_msg(strstr(why.text, cases[i].what) && strstr(why.text, "dir: update 7"), "%s", why.text);
+        *x = 0;
+    }
+    nn_average_free(c.average);
+    nn_adam_free(c.adam);
+    ser_model_free(m);
+}
+END_TEST
+
 /* ---- what happens to rows on their way into a batch ----------------------------------------------------------------- */
 
 START_TEST(augmentation)
@@ -440,6 +470,7 @@ static Suite *suite(void)
     unit_add(s, unlabelled_are_masked);
     unit_add(s, lambda_zero_is_absent);
     unit_add(s, a_step_calls_malloc_nowhere);
+    unit_add(s, moments_are_numbers);
     unit_add(s, augmentation);
     files_add(s, folder);
     files_add(s, flipped_bits_are_noticed);
