@@ -39,4 +39,30 @@ tap_refuses "a key that leads out of the folder" 'key "../x" cannot be the name'
 printf 'x [ 1 ]\nx [ 2 ]\n' >twice.txt
 tap_refuses "a key twice" 'key "x" appears twice' serin-copy-matrix ark:twice.txt npy-dir:folder/twice
 tap_is "nothing is written then" "$(ls bad.* folder/x.npy 2>/dev/null; ls folder/evil)" ""
+# A signal that ends the program takes what it was writing along; what a killed one left, the next writer in the folder takes.
+mkfifo slow
+mkdir written
+temporary() { find written -name '*.tmp.*' | wc -l; }
+for signal in TERM HUP KILL; do       # SIGINT is ignored by what a script starts behind it
+  serin-copy-matrix ark:slow ark,scp:written/a.ark,written/a.scp 2> /dev/null &
+  pid=$!
+  exec 7> slow
+  printf 'a  [ 1 2 ]\n' >&7
+  for ((i = 0; i < 200 && $(temporary) < 2; i++)); do sleep 0.05; done
+  tap_is "two files are being written" "$(temporary)" 2
+  kill -$signal $pid
+  wait $pid 2> /dev/null
+  exec 7>&-
+  [[ $signal == KILL ]] || tap_is "SIG$signal leaves none of them" "$(find written -type f)" ""
+done
+tap_is "SIGKILL leaves two" "$(temporary)" 2
+printf 'a  [ 1 2 ]\n' > a.txt
+tap_ok "another in this folder" serin-copy-matrix ark:a.txt ark:written/b.ark
+tap_is "takes them away" "$(find written -type f)" written/b.ark
+chmod 600 written/b.ark
+tap_ok "once more" serin-copy-matrix ark:a.txt ark:written/b.ark
+tap_is "permissions stay" "$(stat -c %a written/b.ark)" 600
+ln -s c.ark written/link
+tap_ok "through a link that leads nowhere yet" serin-copy-matrix ark:a.txt ark:written/link
+tap_is "to where it leads" "$(find written -type f | sort | paste -sd ' ') $(readlink written/link)" "written/b.ark written/c.ark c.ark"
 tap_done

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 static int  io_left = -1;           /* calls that succeed before all fail with EIO; -1: none fails */
 static int  io_kill = -1;           /* calls before the one at which the process is killed; -1: it is not */
 static int  readdir_left = -1;      /* entries before reading a directory fails with EIO; -1: it does not */
+static bool io_close_fails;         /* of files that are written */
 static bool io_interrupt;           /* every other call is interrupted by a signal */
 static int  io_interrupted;
 
@@ -73,6 +75,18 @@ ssize_t read(int fd, void *to, size_t n)
     if (io_interrupt && !fstat(fd, &s) && S_ISREG(s.st_mode) && io_stops(true))
         return -1;
     return syscall(SYS_read, fd, to, n);
+}
+
+/* What a file server could not store is told by close at the latest. */
+int close(int fd)
+{
+    struct stat s;
+    bool fails = io_close_fails && !fstat(fd, &s) && S_ISREG(s.st_mode) && (fcntl(fd, F_GETFL) & O_ACCMODE) != O_RDONLY;
+    int result = (int)syscall(SYS_close, fd);
+
+    if (fails)
+        errno = EIO;
+    return fails ? -1 : result;
 }
 
 int fsync(int fd)

@@ -421,6 +421,22 @@ START_TEST(interrupted)
 }
 END_TEST
 
+START_TEST(closing)
+{
+    base_error e = BASE_ERROR_INIT;
+
+    if (tries[_i].kind != WRITES)
+        return;
+    set_up();
+    io_close_fails = true;
+    tries[_i].run(&e);
+    io_close_fails = false;
+    ck_assert_msg(e.status == BASE_IO && strstr(e.text, "cannot write: Input/output error"), "%d %s", e.status, e.text);
+    ck_assert_int_eq(count_temporary(folder) + count_temporary(in_folder("run")), 0);
+    tear_down();
+}
+END_TEST
+
 /* The whole of a file in the folder, "" when there is none. */
 static void read_whole(const char *name, char out[4096])
 {
@@ -550,6 +566,7 @@ static Suite *suite(void)
     add(s, "disk", disk, TRIES);
     add(s, "order", order, TRIES);
     add(s, "interrupted", interrupted, TRIES);
+    add(s, "closing", closing, TRIES);
     add(s, "killed", killed, KILLS);
     add(s, "unreadable_directory", unreadable_directory, 1);
     return s;
