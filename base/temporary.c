@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,21 +149,24 @@ static void sweep_folder_of(const char *path, bool (*wanted)(int fd))
 
 static bool always(int fd) { return fd >= 0; }
 
-/* Remembers the last few folders. */
+/* Remembers the last few folders; one that was removed and made again may have the number of the old one, but was born later. */
 static bool is_new(int fd)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static struct { dev_t device; ino_t inode; } seen[32];
+    static struct { uint32_t device[2]; uint64_t inode; struct statx_timestamp born; } seen[32];
     static unsigned next;
-    struct stat s = { 0 };
-    bool found = fstat(fd, &s) != 0;
+    struct statx s = { 0 };
+    bool found = statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &s) != 0;
 
     pthread_mutex_lock(&lock);
     for (size_t i = 0; i < sizeof seen / sizeof *seen; i++)
-        found |= seen[i].device == s.st_dev && seen[i].inode == s.st_ino;
+        found |= seen[i].inode == s.stx_ino && seen[i].device[0] == s.stx_dev_major && seen[i].device[1] == s.stx_dev_minor &&
+            seen[i].born.tv_sec == s.stx_btime.tv_sec && seen[i].born.tv_nsec == s.stx_btime.tv_nsec;
     if (!found) {
-        seen[next].device = s.st_dev;
-        seen[next].inode = s.st_ino;
+        seen[next].device[0] = s.stx_dev_major;
+        seen[next].device[1] = s.stx_dev_minor;
+        seen[next].inode = s.stx_ino;
+        seen[next].born = s.stx_btime;
         next = (next + 1) % (sizeof seen / sizeof *seen);
     }
     pthread_mutex_unlock(&lock);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/temporary.h"
 #include "libnn/store/store.h"
 
 #define OURS      "serin."
@@ -225,6 +226,8 @@ base_status nn_checkpoint_save(const nn_checkpoint *c, const char *dir, int64_t 
     if (status)
         return status;
     char *path = path_of(dir, step);
+    if (path)
+        base_temporary_sweep(path);     /* each time: a trainer's life is long, and others' in this directory were shorter */
     status = path ? save_pieces(c, &l, path, step, e) : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
     free(path);
     pieces_free(&l);
