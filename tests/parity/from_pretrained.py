@@ -4,7 +4,7 @@ converted, must load without a missing or unexpected weight and give the states 
 
     python3 tests/parity/from_pretrained.py BUILD/recipes/bin
 
-Needs PyTorch and transformers; says so and ends with 77 without them. Tried with torch 2.13.0 and transformers 5.23.
+Needs PyTorch and transformers; says so and ends with 77 without them. Tried with torch 2.13.0 and transformers 5.24.
 """
 import importlib.util
 import json
@@ -131,6 +131,31 @@ def check(bin_dir, model, folder, out, dtype, via_serin=False):
     print(f"{out.parent.name}/{out.name}: {worst:.2g}")
 
 
+def check_export(bin_dir, folder):
+    """The BERT of a model that serin-train made: transformers gives the states of serin-states."""
+    data, run = folder / "data", lambda program, *a: subprocess.run([bin_dir / program, *a], check=True, capture_output=True)
+    data.mkdir(parents=True)
+    texts = {f"s{i % 3}-{i:02d}": "the box boxes" if i % 2 else "box the" for i in range(12)}
+    keys = sorted(texts)
+    (data / "text").write_text("".join(f"{k} {texts[k]}\n" for k in keys))
+    (data / "utt2emo").write_text("".join(f"{k} {'hap' if 'boxes' in texts[k] else 'sad'}\n" for k in keys))
+    (data / "utt2spk").write_text("".join(f"{k} {k[:2]}\n" for k in keys))
+    (folder / "vocab.txt").write_text("".join(w + "\n" for w in WORDS))
+    run("serin-train", "--input=text", "--lambda-ctc=0", "--epochs=2", f"--pieces={folder}/vocab.txt", "--bert-width=16", "--bert-layers=2",
+        "--bert-heads=2", "--bert-inner=32", data, folder / "exp")
+    convert(bin_dir, folder / "exp", folder / "bert")
+    run("serin-states", folder / "bert", data / "text", f"ark,t:{folder}/states.ark")
+    model, words = BertModel.from_pretrained(folder / "bert").eval(), AutoTokenizer.from_pretrained(folder / "bert")
+    rows = (folder / "states.ark").read_text().split("]")
+    worst = 0.0
+    for key, row in zip(keys, rows):
+        states = model(**words(texts[key], return_tensors="pt")).last_hidden_state
+        found = torch.tensor([float(x) for x in row.split("[")[1].split()]).view_as(states)
+        worst = max(worst, float((states - found).abs().max() / states.abs().max()))
+    assert worst <= 1e-5, f"{folder}: {worst:g}"
+    print(f"{folder.name}: {worst:.2g}")
+
+
 @torch.no_grad()
 def main():
     bin_dir = Path(sys.argv[1])
@@ -146,6 +171,7 @@ def main():
                     check(bin_dir, model, folder, Path(tmp) / name / f"{folder.name}-{dtype}", dtype)
                 if kind is HubertForCTC:
                     check(bin_dir, model, folder, Path(tmp) / name / f"{folder.name}-back", "keep", via_serin=True)
+        check_export(bin_dir, Path(tmp) / "export")
 
 
 if __name__ == "__main__":
