@@ -7,7 +7,7 @@ ${1:-serin-train} --help | awk '
     kind = substr($0, RSTART + 2, RLENGTH - 3); value = kind
     sub(/, default .*/, "", kind); sub(/.*, default /, "", value); gsub(/"/, "", value)
     help = substr($0, 1, RSTART - 1); sub(/^ *--[^ ]+ +/, "", help)
-    if (name ~ /^(config|help|print-args|verbose|version|threads)$/) next
+    if (name ~ /^(config|help|print-args|verbose|version|threads|no-verify)$/) next
     gsub(/\|/, " ", kind); gsub(/_/, "\\_", help)
     printf "| `%s` | %s | %s | %s |\n", name, value == "" ? "" : "`" value "`", kind, help
   }'

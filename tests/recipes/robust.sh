@@ -51,7 +51,7 @@ tap_ok "with convolutions" train "${short[@]}" --front-end=conv --conv-width=16 
 # ---- texts outside the vocabulary
 serin-make-vocab train/text vocab.json 2> /dev/null
 cp -r train small
-paste -d ' ' <(cut -d ' ' -f 1 train/text) <(cut -d ' ' -f 2- train/text | tr 'A-Z' 'a-z') > small/text
+paste -d ' ' <(cut -d ' ' -f 1 train/text) <(cut -d ' ' -f 2- train/text | tr '[:upper:]' '[:lower:]') > small/text
 letters=$(cut -d ' ' -f 2- train/text | tr -d ' \n' | wc -c)
 first=$(head -n 1 small/text | cut -d ' ' -f 2 | cut -c 1)
 tap_refuses "texts in small letters" "$letters of $letters characters are not in the vocabulary (first: \"$first\" of \"$(head -n 1 small/text |
