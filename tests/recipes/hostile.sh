@@ -114,14 +114,20 @@ silence "$tap_dir/e \$(canary)/wav/03a02W"$'x\n03a02Wb.wav\tcanary |\t.wav'
 tap_fails "a command in a name of EmoDB's" "$refused" local/prepare_data.sh --counts false "$tap_dir/e \$(canary)" data/all
 cd ../fsdd || exit 1
 mkdir -p "$tap_dir/f/recordings"
-silence "$tap_dir/f/recordings/0_\$(canary)\`canary\`_4.wav"
-silence "$tap_dir/f/recordings/1_x;canary_7.wav"
+cp "$tap_dir/tones/wav/$(head -n 1 "$tap_dir/tones/text" | cut -d ' ' -f 1).wav" "$tap_dir/f/recordings/4_x;\`canary\`_4.wav"
+for n in 0 1 2; do cp "$tap_dir/tones/wav/$(cut -d ' ' -f 1 "$tap_dir/tones/text" | sed -n "$((n + 1))p").wav" "$tap_dir/f/recordings/${n}_\$(canary)_$((5 * n)).wav"; done
 tap_ok "FSDD" local/prepare_data.sh --counts false "$tap_dir/f" data/all
+tap_ok "trained into such a place" ./run.sh --stage 2 --dir "exp/my \$(canary) 'place" --train-opts "--epochs=1 --lambda-emotion=0"
 silence "$tap_dir/f/recordings/"$'2_x_1\n0_canary | _3.wav'
 tap_fails "a command in a name of FSDD's" "$refused" local/prepare_data.sh --counts false "$tap_dir/f" data/all
 cd ../iemocap || exit 1
 "$top/tests/recipes/make_iemocap.pl" --scale 200 conf/full_release.counts "$tap_dir/i \$(canary)" > /dev/null
 tap_ok "IEMOCAP" ./run.sh --iemocap "$tap_dir/i \$(canary)" --counts "" --stop-stage 1
+"$top/tests/recipes/make_weights.pl" "${weights%/h}"
+cp conf/dev_session.txt "${weights%/h}/my list"
+tap_ok "IEMOCAP with weights from such a place, its cost first" ./run.sh --iemocap "$tap_dir/i \$(canary)" --counts "" --folds 1 --exp 14 --estimate 0.1 \
+  --hubert "${weights%/h}/hubert" --bert "${weights%/h}/bert" --dev "${weights%/h}/my list" --train-opts "--epochs=1 --select=last" --stop-stage 3
+tap_has "is scored" "$tap_dir/.out" "pooled  "
 dialogue=$(find "$tap_dir/i \$(canary)/Session1/sentences/wav" -mindepth 1 -maxdepth 1 -name 'Ses*' | head -n 1)
 silence "$dialogue/Ses01F_x"$'\ncanary |\t_F000.wav'
 tap_fails "a command in a name of IEMOCAP's" "$refused" ./run.sh --iemocap "$tap_dir/i \$(canary)" --counts "" --stop-stage 1
