@@ -1,7 +1,7 @@
 # Sourced by run_experiments.sh --estimate: what experiments will cost on this machine. Each kind of network (speech, text, both)
 # is made at its full size and updated for some seconds with a few utterances; the rest is arithmetic. Second stages count as two
 # thirds of their first, since frozen weights need no gradients of their own. Pre-training and the corrector are not counted.
-# shellcheck shell=bash disable=SC2034,SC2086,SC2154,SC2317
+# shellcheck shell=bash disable=SC2046,SC2034,SC2086,SC2154,SC2317
 estimates=$exp/estimate
 processors=$(nproc)
 sum=0
@@ -33,11 +33,33 @@ calibrate() {           # experiment, kind
     opts+=(--pieces="$estimates/pieces.txt")
   fi
   split_words train "$train"
-  OMP_NUM_THREADS=$processors serin-train "${opts[@]}" "${train[@]}" --estimate="$estimate" --accumulate=1 --epochs=1000 --cache-dir= --select=last \
+  OMP_NUM_THREADS=$processors serin-train "${opts[@]}" "${train[@]}" --estimate="$estimate" --accumulate=1 --epochs=1000 --cache-dir= --select=last --patience=0 \
     "$estimates/data" "$estimates/run.$2" > "$estimates/$2.tmp" 2> "$estimates/$2.log" ||
     { tail -n 5 "$estimates/$2.log" >&2; die "experiment $1 cannot be timed, log is in $estimates/$2.log"; }
   rm -rf "$estimates/run.$2"
   mv "$estimates/$2.tmp" "$estimates/$2"
+}
+
+# For each of the chosen folds: seconds and utterances of what it trains on, seconds (utterances, where these are unknown) of everything, and
+# whether seconds are known. Neither the test part nor whom --dev keeps is trained on.
+training_data() {
+  local f kept all chosen
+  choose_folds "$data" "$folds"
+  for f in "${chosen[@]}"; do
+    kept=
+    if [[ $dev == next || -f $dev ]]; then kept=$(dev_speaker "$f"); fi
+    fold=$f dev=$dev kept=$kept awk '
+      FILENAME == ARGV[1] { speaker[$1] = $2; next }
+      FILENAME == ARGV[2] { of[$1] = $2; next }
+      { seconds[$1] = $2; timed = 1 }
+      END {
+        for (u in of) {
+          all += timed ? seconds[u] : 1
+          if (of[u] != ENVIRON["fold"] && of[u] != ENVIRON["dev"] && speaker[u] != ENVIRON["kept"]) { train += seconds[u]; n++ }
+        }
+        print train + 0, n + 0, all, timed + 0
+      }' "$data/utt2spk" "$data/utt2fold" $(if [[ -f $data/utt2dur ]]; then echo "$data/utt2dur"; fi)
+  done
 }
 
 declare -A told
@@ -52,29 +74,22 @@ tell_cost() {           # experiment, and before it those it goes on from
   mkdir -p "$estimates"
   calibrate "$first" "$kind"
   prepare "$n"
-  awk -v n="$n" -v kind="$kind" -v share="$share" -v epochs="$(setting epochs "$conf" "$train")" -v folds="$folds" -v p="$processors" \
-    -v sample="$(wc -l < "$estimates/data/utt2spk")" \
-    -v durations="$(if [[ -f $data/utt2dur ]]; then awk '{ s += $2 } END { print s }' "$data/utt2dur"; fi)" '
-    FILENAME ~ /utt2fold$/ { all++; of[$2]++; if (!($2 in number)) number[$2]; next }
-    { rate = $6; front = $8; heard = $10; memory = $12 }
+  awk -v n="$n" -v kind="$kind" -v share="$share" -v epochs="$(setting epochs "$conf" "$train")" -v p="$processors" \
+    -v sample="$(wc -l < "$estimates/data/utt2spk")" '
+    FILENAME == ARGV[1] { rate = $6; front = $8; heard = $10; memory = $12; next }
+    FILENAME == ARGV[2] { train += $1; utterances += $2; all += $3; chosen++; if ($4) timed = 1 }
     END {
-        speech = kind == "text" || !durations ? heard * all / sample : durations
-        k = asort_keys()
-        m = split(folds, want, /[ ,]+/)
-        for (i = 1; i <= m; i++)
-            for (j = 1; j <= k; j++)
-                if (want[i] == "all" || want[i] == key[j] || (!(want[i] in of) && want[i] == j)) { train += 1 - of[key[j]] / all; chosen++ }
-        hours = (speech * train * epochs * rate * share + speech * chosen * front) / 3600
-        printf "experiment %s (%s): %d epochs of %d folds, %.1f h of training data in each, %.3g s of CPU for a second of it: %s of CPU, %s on %d processors; %.1f GB of memory for each fold\n",
-            n, kind, epochs, chosen, speech * train / chosen / 3600, rate * share, time(hours), time(hours / p), p, memory / 1024
+        # A text lasts as long as those that were timed; so does a sound whose length is not known.
+        if (kind == "text" || !timed) { train = utterances * heard / sample; all *= heard / sample }
+        hours = (train * epochs * rate * share + (kind == "text" ? 0 : all * front)) / 3600
+        printf "experiment %s (%s): %d epochs of %d folds, ", n, kind, epochs, chosen
+        if (kind == "text") printf "%d texts to train on in each, %.3g s of CPU for one", utterances / chosen, rate * share * heard / sample
+        else printf "%.1f h of training data in each, %.3g s of CPU for a second of it", train / chosen / 3600, rate * share
+        printf ": %s of CPU, %s on %d processors; %.1f GB of memory for each fold\n", time(hours), time(hours / p), p, memory / 1024
         print hours > "/dev/stderr"
     }
     function time(h) { return h >= 1 ? sprintf("%.0f h", h) : sprintf("%.0f min", h * 60 + 0.5) }
-    # Names of folds in order; there are few.
-    function asort_keys(    a, b, c, f) {
-        for (f in of) { key[++c] = f; for (a = c; a > 1 && key[a] < key[a - 1]; a--) { b = key[a]; key[a] = key[a - 1]; key[a - 1] = b } }
-        return c
-    }' "$data/utt2fold" "$estimates/$kind" 2> "$estimates/hours"
+    ' "$estimates/$kind" <(training_data) 2> "$estimates/hours"
   sum=$(awk -v sum="$sum" '{ print sum + $1 }' "$estimates/hours")
 }
 

@@ -34,6 +34,10 @@ Options: --folds all|1,2 --dev none|next --nj N --seeds "1 2 3" --train-opts "" 
 . utils/setting.sh
 # shellcheck source=egs/utils/hold.sh
 . utils/hold.sh
+# shellcheck source=egs/utils/folds.sh
+. utils/folds.sh
+# shellcheck source=egs/utils/dev_speaker.sh
+. utils/dev_speaker.sh
 set -euo pipefail
 export LC_ALL=C
 

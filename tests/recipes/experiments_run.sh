@@ -56,8 +56,8 @@ exp=exp/scratch-session
 tap_ok "IEMOCAP is prepared" run --stop-stage 1
 tap_fails "from scratch adapters alone are refused" 'experiment 19 needs an encoder.*nothing was begun' run --stage 3 --exp 1-29
 tap_ok "IEMOCAP from scratch" run --stage 3 --exp "1-18 21-29"
-tap_ok "adapters in encoders pre-trained here" more --conf-dir conf/scratch --dev none --pretrain speech 19-20
-tap_ok "MELD's experiments with its configurations" more --conf-dir conf/scratch --dev none 30-37
+tap_ok "adapters in encoders pre-trained here" more --conf-dir conf/scratch --dev conf/dev_session.txt --pretrain speech 19-20
+tap_ok "MELD's experiments with its configurations" more --conf-dir conf/scratch --dev conf/dev_session.txt 30-37
 tap_is "each was trained, decoded, scored and stands in its table" "$(stands $exp 1-37)" ""
 exp=exp/pretrained-session
 tap_ok "IEMOCAP with published weights" run --stage 3 "${published[@]}" --exp 1-29
