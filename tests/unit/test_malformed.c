@@ -2,35 +2,13 @@
  * own and a message that names the byte, the member or the tensor; in bounded time and memory. (test_safetensors.c has
  * safetensors'.) */
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/resource.h>
 #include <time.h>
-#include <zlib.h>
 
 #include "base/file.h"
 #include "base/sanitizer.h"
 #include "libnn/nn.h"
-#include "tests/unit/files.h"
-#include "tests/unit/unit.h"
-
-/* ---- bytes ------------------------------------------------------------------------------------------------------- */
-
-static unsigned char made[1 << 20];
-static size_t made_n;
-
-static size_t put(const void *bytes, size_t n)
-{
-    size_t at = made_n;
-
-    ck_assert_uint_le(made_n + n, sizeof made);
-    if (n)
-        memcpy(made + at, bytes, n);
-    made_n += n;
-    return at;
-}
-
-static size_t put_number(uint64_t x, int size) { return put(&x, (size_t)size); }
-static void patch(size_t at, uint64_t x, int size) { memcpy(made + at, &x, (size_t)size); }
+#include "tests/unit/malformed.h"
 
 static void assert_refused(const char *path, base_status status, const char *said)
 {
@@ -41,88 +19,6 @@ static void assert_refused(const char *path, base_status status, const char *sai
     ck_assert_msg(e.status == status && strstr(e.text, said) && strstr(e.text, path) == e.text,
         "expected %d %s\nsaid %d %s", status, said, e.status, e.text);
     ck_assert_ptr_null(nn_archive_open(path, NULL));
-}
-
-/* ---- pickles ----------------------------------------------------------------------------------------------------- */
-
-typedef struct piece { const char *bytes; size_t n; } piece;
-#define TEXT(literal) { literal, sizeof(literal) - 1 }
-
-/* A storage of four floats under the key "0", and what torch.save writes for a tensor. */
-#define PID(class, key, numel) "(X\7\0\0\0storagec" class "\nX\1\0\0\0" key "X\3\0\0\0cpu" numel "tQ"
-#define STORAGE PID("torch\nFloatStorage", "0", "K\4")
-#define REBUILD "ctorch._utils\n_rebuild_tensor_v2\n"
-#define TENSOR(storage, offset, size, stride) REBUILD "(" storage offset size stride "\211ccollections\nOrderedDict\n)RtR"
-#define WHOLE TENSOR(STORAGE, "K\0", "K\4\205", "K\1\205")
-#define DICT(items) "\200\2}(" items "u."
-#define W "X\1\0\0\0w"
-
-/* ---- zip archives ------------------------------------------------------------------------------------------------ */
-
-enum { PICKLE, ORDER, DATA, MEMBERS };          /* data.pkl, byteorder, data/0 */
-
-static struct zip {
-    piece  content[MEMBERS + 1];
-    const char *name[MEMBERS + 1];
-    int    n;
-    size_t local[MEMBERS + 1], data[MEMBERS + 1], central[MEMBERS + 1], end64, locator, end;
-    piece  extra;               /* of data/0 in the directory */
-} zip;
-
-static const float values[4] = { 1, 2, 3, 4 };
-
-static void zip_reset(piece pickle)
-{
-    zip = (struct zip){ .n = MEMBERS, .name = { "m/data.pkl", "m/byteorder", "m/data/0" },
-        .content = { pickle, TEXT("little"), { (const char *)values, sizeof values } } };
-}
-
-/* As PyTorch: sizes in the directory alone, 64-bit records at the end whether needed or not. */
-static void zip_build(void)
-{
-    made_n = 0;
-    for (int i = 0; i < zip.n; i++) {
-        size_t name = strlen(zip.name[i]), pad = -(made_n + 30 + name + 4) & 63;
-        zip.local[i] = put("PK\3\4\0\0\10\10\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 26);
-        put_number(name, 2);
-        put_number(pad + 4, 2);
-        put(zip.name[i], name);
-        put("FB", 2);
-        put_number(pad, 2);
-        for (size_t k = 0; k < pad; k++)
-            put("Z", 1);
-        zip.data[i] = put(zip.content[i].bytes, zip.content[i].n);
-        put("PK\7\10\0\0\0\0\0\0\0\0\0\0\0\0", 16);
-    }
-    size_t directory = made_n;
-    for (int i = 0; i < zip.n; i++) {
-        zip.central[i] = put("PK\1\2\0\0\0\0\10\10\0\0\0\0\0\0", 16);
-        put_number(crc32_z(0, (const Bytef *)zip.content[i].bytes, zip.content[i].n), 4);
-        put_number(zip.content[i].n, 4);
-        put_number(zip.content[i].n, 4);
-        put_number(strlen(zip.name[i]), 2);
-        size_t extra = i == DATA ? zip.extra.n : 0;
-        put_number(extra, 2);
-        put("\0\0\0\0\0\0\0\0\0\0", 10);
-        put_number(zip.local[i], 4);
-        put(zip.name[i], strlen(zip.name[i]));
-        put(zip.extra.bytes, extra);
-    }
-    size_t size = made_n - directory;
-    zip.end64 = put("PK\6\6\54\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 24);
-    put_number((uint64_t)zip.n, 8);
-    put_number((uint64_t)zip.n, 8);
-    put_number(size, 8);
-    put_number(directory, 8);
-    zip.locator = put("PK\6\7\0\0\0\0", 8);
-    put_number(zip.end64, 8);
-    put_number(1, 4);
-    zip.end = put("PK\5\6\0\0\0\0", 8);
-    put_number((uint64_t)zip.n, 2);
-    put_number((uint64_t)zip.n, 2);
-    put_number(size, 4);
-    put_number(directory, 4);
-    put_number(0, 2);
 }
 
 static const piece good = TEXT(DICT(W WHOLE));
@@ -500,103 +396,6 @@ START_TEST(pickles_are_refused)
 }
 END_TEST
 
-/* ---- settings of fairseq's --------------------------------------------------------------------------------------- */
-
-static size_t add_bytes(char *p, const char *bytes, size_t n)
-{
-    memcpy(p, bytes, n);
-    return n;
-}
-
-static size_t add_text(char *p, const char *s)
-{
-    size_t n = strlen(s);
-    const char head[5] = { 'X', (char)n, (char)(n >> 8), 0, 0 };
-
-    memcpy(p, head, sizeof head);
-    return sizeof head + add_bytes(p + sizeof head, s, n);
-}
-
-#define ADD(literal) n += add_bytes(p + n, literal, sizeof(literal) - 1)
-
-/* A model of fairseq's whose settings are `size`, a pickled value, and a text of convolutions. */
-static piece fairseq_pickle(piece size, const char *convolutions)
-{
-    static char p[4000];
-    static const char tensor[] = WHOLE;
-    size_t n = 0;
-
-    ADD("\200\2}(");
-    n += add_text(p + n, "model");
-    ADD("}(");
-    n += add_text(p + n, "post_extract_proj.weight");
-    n += add_bytes(p + n, tensor, sizeof tensor - 1);
-    ADD("u");
-    n += add_text(p + n, "cfg");
-    ADD("}(");
-    n += add_text(p + n, "model");
-    ADD("}(");
-    n += add_text(p + n, "encoder_embed_dim");
-    n += add_bytes(p + n, size.bytes, size.n);
-    n += add_text(p + n, "conv_feature_layers");
-    n += add_text(p + n, convolutions);
-    ADD("uuu.");
-    return (piece){ p, n };
-}
-
-static const struct { const char *text; int n; } convolutions[] = {     /* n 0: refused */
-    { "[(4, 3, 2)]", 1 }, { " [ ( 4 , 3 , 2 ) ] ", 1 }, { "[(4,3,2,)]", 1 }, { "[(4,3,2),]", 1 }, { "[(4,3,2)] * 16", 16 },
-    { "[(4,3,2), (5,3,2)] * 8", 16 }, { "[(4,3,2)]+[(65536,3,2)]*2", 3 }, { "[] + [(4,3,2)]", 1 },
-    { "", 0 }, { "[]", 0 }, { "(4,3,2)", 0 }, { "[(4,3,2)", 0 }, { "[(4,3,2]", 0 }, { "[(4,3)]", 0 }, { "[(0,3,2)]", 0 },
-    { "[(4,0,2)]", 0 }, { "[(4,3,0)]", 0 }, { "[(4,3,65537)]", 0 }, { "[(4,3,99999999999999999999)]", 0 }, { "[(-4,3,2)]", 0 },
-    { "[(4 3,2)]", 0 }, { "[(4,3 2)]", 0 }, { "[4,3,2]", 0 }, { "[(4,3,2)] * 0", 0 }, { "[(4,3,2)] * 17", 0 }, { "[(4,3,2)] * x", 0 },
-    { "[(4,3,2)] +", 0 }, { "[(4,3,2)] x", 0 }, { "[(4,3,2)(4,3,2)]", 0 }, { "[(4,3,2),(4,3,2)] * 9", 0 },
-    { "[(4,3,2)] * 16 + [(4,3,2)]", 0 }, { "[(4,3,2)] * 65536", 0 }, { "__import__('os')", 0 },
-};
-
-START_TEST(fairseq_convolutions)
-{
-    const char *text = convolutions[_i].text;
-    base_error e = BASE_ERROR_INIT;
-    char expected[60];
-
-    zip_reset(fairseq_pickle((piece)TEXT("K\10"), text));
-    zip_build();
-    nn_archive *a = nn_archive_open(files_write("f", made, made_n), &e);
-    ck_assert_msg(a != NULL, "%s", e.text);
-    char *config = nn_archive_config(a, &e);
-    snprintf(expected, sizeof expected, "\"num_feat_extract_layers\": %d", convolutions[_i].n);
-    if (convolutions[_i].n)
-        ck_assert_msg(config && strstr(config, expected) && strstr(config, "\"hidden_size\": 8"), "%s: %s", text, e.text);
-    else
-        ck_assert_msg(!config && e.status == BASE_FORMAT && strstr(e.text, "conv_feature_layers is \""), "%s: %s", text, e.text);
-    free(config);
-    nn_archive_close(a);
-}
-END_TEST
-
-/* Values of every kind stand under the key of config.json, for its reader to judge. */
-START_TEST(fairseq_values)
-{
-    static const struct { piece value; const char *said; } kinds[] = {
-        { TEXT("K\7"), "\"hidden_size\": 7" }, { TEXT("\210"), "\"hidden_size\": true" }, { TEXT("G\77\340\0\0\0\0\0\0"), "\"hidden_size\": 0.5" },
-        { TEXT("X\1\0\0\0x"), "\"hidden_size\": \"of no kind that fits\"" }, { TEXT("]"), "of no kind that fits" },
-    };
-
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        base_error e = BASE_ERROR_INIT;
-        zip_reset(fairseq_pickle(kinds[i].value, "[(4,3,2)]"));
-        zip_build();
-        nn_archive *a = nn_archive_open(files_write("f", made, made_n), &e);
-        ck_assert_msg(a != NULL, "%s", e.text);
-        char *config = nn_archive_config(a, &e);
-        ck_assert_msg(config && strstr(config, kinds[i].said), "%s %s", config ? config : "", e.text);
-        free(config);
-        nn_archive_close(a);
-    }
-}
-END_TEST
-
 /* What is odd, and yet means something: read, or listed by name. */
 static const struct { piece pickle; const char *name, *dtype; } odd[] = {
     { TEXT("\200\2ccollections\nOrderedDict\n)R(" W WHOLE "u}X\11\0\0\0_metadataNsb."), "w", "F32" },
@@ -929,10 +728,6 @@ static Suite *suite(void)
     unit_add(s, zip_overlap);
     unit_add(s, zip_data_into_the_directory);
     unit_add(s, zip_wide_end);
-    unit_add(s, fairseq_values);
-    TCase *evaluated = tcase_create("fairseq_convolutions");
-    tcase_add_loop_test(evaluated, fairseq_convolutions, 0, (int)(sizeof convolutions / sizeof *convolutions));
-    suite_add_tcase(s, evaluated);
     TCase *wider = tcase_create("zip_wide_numbers");
     tcase_add_loop_test(wider, zip_wide_numbers, 0, (int)(sizeof wide / sizeof *wide));
     suite_add_tcase(s, wider);
