@@ -163,7 +163,7 @@ decode_stamp() {        # fold
 # there, say what pre-training wants else.
 pretrain_conf() { local own=${conf%% *}; own=$(dirname "$own")/pretrain_$1.conf; if [[ -f $own ]]; then echo "$own"; fi; }
 pretrain_fold() {       # fold options
-  local data=$data/folds/$1 kept last="--select=last --patience=0"
+  local data=$data/folds/$1 kept last="--select=last --patience=0 --select-by=auto"
   kept=$(grep -o -e '--dev-speakers=[^ ]*' <<< "$2" || true)
   # Where nobody is kept to choose an encoder on, it is the last.
   if [[ $2 == *"=$data/pretrain/hubert"* ]]; then

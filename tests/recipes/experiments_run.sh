@@ -111,9 +111,9 @@ if command -v ffmpeg > /dev/null; then
   more() { utils/run_experiments.sh --folds test --dev dev "$@" "$data" "$exp" && utils/paper_tables.sh 1,2,3,4,5,6,7,8 "$exp"; }
   tap_ok "MELD is prepared" run --stop-stage 1
   tap_fails "which has no styles" 'experiment 17 needs data/all/utt2style.*nothing was begun' run --stage 3 --exp "17 30"
+  awk '{ print $1, NR % 2 ? "impro" : "script" }' data/all/utt2emo > data/all/utt2style
   tap_ok "MELD from scratch" run --stage 3 --exp 30-37
   tap_ok "MELD with published weights" run --stage 3 "${published[@]}" --exp 30-37
-  awk '{ print $1, NR % 2 ? "impro" : "script" }' data/all/utt2emo > data/all/utt2style
   exp=exp/scratch
   tap_ok "IEMOCAP's experiments with its configurations, were there styles" more --conf-dir conf/scratch "1-18 21-29"
   tap_ok "adapters in encoders pre-trained here" more --conf-dir conf/scratch --pretrain speech 19-20
