@@ -191,15 +191,8 @@ static tx_vocab *build_vocabulary(const ser_data *d, base_error *e)
 /* In the second stage the words are written down by the first one's CTC, whether it is trained or not. */
 static base_status open_first_vocabulary(const ser_config *c, ser_names *out, base_error *e)
 {
-    char *path = base_path_join(c->init_model, "vocab.json");
-
-    if (!path)
-        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", c->init_model);
-    if (base_exists(path))
-        out->vocab = tx_vocab_read(path, NULL, e);
-    else if (c->lambda_ctc > 0)
-        base_fail(e, BASE_MISSING, "%s: missing, so the first stage wrote no words down: set lambda-ctc=0", path);
-    free(path);
+    if (!ser_folder_vocabulary(c->init_model, &out->vocab, e) && !out->vocab && c->lambda_ctc > 0)
+        base_fail(e, BASE_MISSING, "%s/vocab.json: missing, so the first stage wrote no words down: set lambda-ctc=0", c->init_model);
     return e->status;
 }
 

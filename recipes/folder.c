@@ -475,6 +475,27 @@ static base_status fit_vocabulary(tx_vocab *v, const folder *f, base_error *e)
     return e->status;
 }
 
+static base_status read_vocabulary(const folder *f, tx_vocab **v, base_error *e)
+{
+    if (!base_exists(f->vocab) || ((*v = tx_vocab_read(f->vocab, NULL, e)) && !fit_vocabulary(*v, f, e)))
+        return BASE_OK;
+    tx_vocab_free(*v);
+    *v = NULL;
+    return e->status;
+}
+
+base_status ser_folder_vocabulary(const char *dir, tx_vocab **v, base_error *e)
+{
+    folder f;
+
+    *v = NULL;
+    if (!folder_name(&f, dir, e)) {
+        read_vocabulary(&f, v, e);
+        folder_free(&f);
+    }
+    return e->status;
+}
+
 ser_model *ser_model_describe(const char *dir, base_error *e)
 {
     ser_model_config c;
@@ -487,11 +508,7 @@ ser_model *ser_model_describe(const char *dir, base_error *e)
         return NULL;
     if (read_config(dir, &c, &ours, e) || (ours && ser_names_read(&names, f.labels, e)))
         goto done;
-    if (base_exists(f.vocab) && (!(names.vocab = tx_vocab_read(f.vocab, NULL, e)) || fit_vocabulary(names.vocab, &f, e))) {
-        ser_names_free(&names);
-        goto done;
-    }
-    if (c.input != SER_SPEECH && ser_language_pieces(dir, &names, e)) {
+    if (read_vocabulary(&f, &names.vocab, e) || (c.input != SER_SPEECH && ser_language_pieces(dir, &names, e))) {
         ser_names_free(&names);
         goto done;
     }

@@ -229,6 +229,8 @@ base_status ser_settle_adapters(ser_config *c, const nn_encoder_config *n, base_
 base_status ser_folder_read_config(const char *dir, ser_model_config *out, base_error *e);
 /* How the model of this config.json wants its texts (serin_text_norm); "none" where it does not say. */
 base_status ser_read_text_norm(const char *config, char out[SER_NORM_TEXT], base_error *e);
+/* The characters of such a folder's CTC: vocab.json, tokens added later, and as many as config.json says; *v NULL: it has none. */
+base_status ser_folder_vocabulary(const char *dir, tx_vocab **v, base_error *e);
 base_status ser_folder_write_preprocessor(const ser_model_config *c, const char *path, base_error *e);
 /* The path of a file in a model's folder, or beside its file of weights, for the caller to free; NULL: no memory. */
 char       *ser_folder_path(const char *model, const char *name);

@@ -110,6 +110,10 @@ tap_is "leaves out what has no name" "$(said)" "$(tr -d B <<< "$words" | tr -s '
 tap_ok "and is a beginning" serin-convert --to=serin added added-ours
 tap_ok "that says the same" serin-recognize added-ours "${wav[@]}"
 tap_is "words" "$(said)" "$(tr -d B <<< "$words" | tr -s ' ' | sed 's/^ //; s/ $//')"
+tap_ok "nor does a second stage of it lack an output" serin-train --stage=2 --init-model=added --lambda-ctc=0 --adapter-dim=4 --bin-masks=0 \
+  --time-masks=0 --speed=0 --max-updates=1 --learning-rate=0 --decay=0 --average=none train second
+tap_ok "which recognises" serin-recognize second "${wav[@]}"
+tap_is "what it did" "$(said)" "$(tr -d B <<< "$words" | tr -s ' ' | sed 's/^ //; s/ $//')"
 with added vocab_size 5
 tap_refuses "a vocab_size that is wrong" "vocab_size is 5, but" serin-recognize added "${wav[0]}"
 copy ctc pad
