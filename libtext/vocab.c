@@ -122,8 +122,9 @@ base_status tx_vocab_extend(tx_vocab *v, int size, base_error *e)
             return BASE_OK;
         }
         v->left_out = left_out;
-        for (v->size = was; size-- > was;)
-            free(token[size]);
+        v->size = was;
+        for (int i = was; i < size; i++)
+            free(token[i]);
     }
     return base_fail(e, BASE_NO_MEMORY, "no memory for a vocabulary of %d tokens", size);
 }
