@@ -15,7 +15,7 @@
 
 enum { KEEP = 2, TEXT = 200 };
 
-const char *const ser_aec_keys[] = { "pieces", "init-bert", "bert-width", "bert-layers", "bert-heads", "bert-inner", "bert-dropout",
+const char *const ser_aec_keys[] = { "pieces", "text-norm", "init-bert", "bert-width", "bert-layers", "bert-heads", "bert-inner", "bert-dropout",
     "aec-layers", "init", "epochs", "max-updates", "learning-rate", "decay", "clip", "schedule", "warmup", "label-smoothing", "seed", NULL };
 
 typedef struct trainer {
@@ -318,7 +318,7 @@ static base_status open_run(trainer *t, const char *text, const char *heard, con
     t->fingerprint_path = t->checkpoints ? base_path_join(t->checkpoints, "fingerprint") : NULL;
     if (!lock || !t->checkpoints || !t->fingerprint_path)
         base_fail(e, BASE_NO_MEMORY, "%s: out of memory", dir);
-    else if (!open_model(t, e) && !ser_aec_data_open(&t->data, text, heard, t->o->dev_share, c->seed, t->names.pieces, e) &&
+    else if (!open_model(t, e) && !ser_aec_data_open(&t->data, text, heard, c->text_norm, t->o->dev_share, c->seed, t->names.pieces, e) &&
              !base_make_dirs(t->checkpoints, e))
         base_lock(lock, &t->lock, e);
     free(lock);

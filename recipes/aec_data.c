@@ -37,25 +37,37 @@ static base_status take_pair(ser_aec_data *d, const tx_entry *heard, ser_pair_te
     if (!said)
         return base_fail(e, BASE_MISSING, "%s:%" PRId64 ": \"%s\": no text of it in %s", d->heard.path, heard->line, heard->key,
             d->text.path);
-    *p = (ser_pair_text){ said->key, said->value, strdup(heard->value), is_dev(said->value, dev_share, seed), { 0 } };
-    if (!p->heard)
-        return base_fail(e, BASE_NO_MEMORY, "%s: out of memory", d->heard.path);
-    return ser_words_encode(w, said->value, &p->target, e);
+    *p = (ser_pair_text){ .key = said->key, .said = tx_normalise(said->value, &d->norm, e) };
+    if (!p->said || !(p->heard = tx_normalise(heard->value, &d->norm, e)))
+        return base_fail_in(e, "%s", d->heard.path);
+    p->dev = is_dev(p->said, dev_share, seed);
+    return ser_words_encode(w, p->said, &p->target, e);
 }
 
-static base_status read_tables(ser_aec_data *d, const char *text, const char *heard, base_error *e)
+static void pair_free(ser_pair_text *p)
 {
+    free(p->said);
+    free(p->heard);
+    tx_labels_free(&p->target);
+    *p = (ser_pair_text){ 0 };
+}
+
+static base_status read_tables(ser_aec_data *d, const char *text, const char *heard, const char *text_norm, base_error *e)
+{
+    d->norm = (tx_normalise_options)TX_NORMALISE_NONE;
+    if (tx_normalise_parse(&d->norm, text_norm, e))
+        return base_fail_in(e, "text-norm=%s", text_norm);
     if (tx_table_read(&d->text, text, TX_ANY, e) || tx_table_read(&d->heard, heard, TX_ANY, e))
         return e->status;
     d->pair = calloc((size_t)d->heard.n + 1, sizeof *d->pair);
     return d->pair ? BASE_OK : base_fail(e, BASE_NO_MEMORY, "%s: out of memory", heard);
 }
 
-base_status ser_aec_data_open(ser_aec_data *d, const char *text, const char *heard, double dev_share, int seed, const tx_wordpiece *w,
-    base_error *e)
+base_status ser_aec_data_open(ser_aec_data *d, const char *text, const char *heard, const char *text_norm, double dev_share, int seed,
+    const tx_wordpiece *w, base_error *e)
 {
     *d = (ser_aec_data){ 0 };
-    if (read_tables(d, text, heard, e))
+    if (read_tables(d, text, heard, text_norm, e))
         return e->status;
     for (int dev = 0; dev < 2; dev++)
         for (int64_t i = 0; i < d->heard.n; i++) {
@@ -68,11 +80,8 @@ base_status ser_aec_data_open(ser_aec_data *d, const char *text, const char *hea
             if (p->dev == dev && (dev || *p->heard)) {     /* nothing is learnt from nothing */
                 d->n++;
                 d->train += !dev;
-            } else {
-                free(p->heard);
-                tx_labels_free(&p->target);
-                *p = (ser_pair_text){ 0 };
-            }
+            } else
+                pair_free(p);
         }
     if (d->train == 0)
         return base_fail(e, BASE_MISSING, "%s: no pair to learn from (%" PRId64 " lines, dev-share=%g)", heard, d->heard.n, dev_share);
@@ -81,10 +90,8 @@ base_status ser_aec_data_open(ser_aec_data *d, const char *text, const char *hea
 
 void ser_aec_data_free(ser_aec_data *d)
 {
-    for (int64_t i = 0; i < d->n; i++) {
-        free(d->pair[i].heard);
-        tx_labels_free(&d->pair[i].target);
-    }
+    for (int64_t i = 0; i < d->n; i++)
+        pair_free(&d->pair[i]);
     free(d->pair);
     tx_table_free(&d->text);
     tx_table_free(&d->heard);

@@ -104,6 +104,18 @@ tap_ok "a model upon it" serin-train --input=text --lambda-ctc=0 --init-bert=ber
 tap_is "reads its texts so, too" "$(values upon/config text-norm)$(json upon/config.json serin_text_norm)" 'digits "digits" '
 tap_ok "unless another is asked for" serin-train --input=text --lambda-ctc=0 --init-bert=bert2 --text-norm=none --max-updates=1 digits upon2
 tap_is "which is then the model's" "$(values upon2/config text-norm)$(json upon2/config.json serin_text_norm)" "none "
+serin-normalize --norm=digits digits/text spelt.text 2> /dev/null
+aec=(serin-train-aec --init-bert=bert2 --aec-layers=1 --epochs=1 --noise=0.2)
+tap_ok "a corrector upon it" "${aec[@]}" digits/text digits/text corrector
+tap_ok "and of texts that are spelt" "${aec[@]}" spelt.text spelt.text corrector2
+tap_ok "are the same to the bit" cmp corrector/model.safetensors corrector2/model.safetensors
+tap_is "the folder says how" "$(json corrector/config.json serin_text_norm)" '"digits" '
+tap_refuses "what is done to texts goes with a run" "text-norm was digits, is none" "${aec[@]}" --text-norm=none digits/text digits/text corrector
+aec=(serin-train-aec "${bert[@]}" "${norm[@]}" --pieces=digits.txt --aec-layers=1 --epochs=1)
+tap_ok "a new corrector" "${aec[@]}" digits/text digits/text corrector3
+tap_ok "and of spelt texts" "${aec[@]}" spelt.text spelt.text corrector4
+tap_ok "are the same to the bit" cmp corrector3/model.safetensors corrector4/model.safetensors
+tap_is "and say how" "$(json corrector3/config.json serin_text_norm)" '"digits" '
 tap_ok "and a second stage of it" serin-train "${quick[@]}" --stage=2 --init-model=spelt --lambda-ctc=0 --adapter-dim=4 digits spelt2
 tap_is "does as the first" "$(values spelt2/config text-norm)" "digits "
 tap_done
