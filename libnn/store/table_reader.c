@@ -667,7 +667,7 @@ void nn_table_close(nn_table_reader *r)
     if (!r)
         return;
     stream_close(&r->ark);
-    if (r->scp && r->scp != stdin)
+    if (r->scp)
         fclose(r->scp);
     free(r->scp_name);
     free(r->line);

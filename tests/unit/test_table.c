@@ -48,6 +48,21 @@ static nn_table_reader *open_table(const char *rspecifier)
     return r;
 }
 
+/* An archive from a pipe, whose size nobody knows. */
+static nn_table_reader *open_pipe(const char *bytes, size_t n)
+{
+    char name[40];
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    ck_assert_int_eq(write(ends[1], bytes, n), (ssize_t)n);
+    close(ends[1]);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    nn_table_reader *r = open_table(spec("ark", name));
+    close(ends[0]);
+    return r;
+}
+
 static void expect(nn_table_reader *r, const char *key, int64_t rows, int cols, const float *x)
 {
     base_error e = BASE_ERROR_INIT;
@@ -112,16 +127,8 @@ START_TEST(reads_binary)
         expect(r, NULL, 0, 0, NULL);
         nn_table_close(r);
         r = NULL;
-        if (!piped) {       /* the same from a pipe, whose size nobody knows */
-            int ends[2];
-            char name[40];
-            ck_assert_int_eq(pipe(ends), 0);
-            ck_assert_int_eq(write(ends[1], b.at, b.n), (ssize_t)b.n);
-            close(ends[1]);
-            snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
-            r = open_table(spec("ark", name));
-            close(ends[0]);
-        }
+        if (!piped)
+            r = open_pipe((const char *)b.at, b.n);
     }
 }
 END_TEST
@@ -516,6 +523,15 @@ static const struct {
     { BYTES("k [ 1 [ 2 ]"), BASE_FORMAT, "\"[\", expected a number" },
     { BYTES("k [ 0000000000000000000000000000000000000000000000000000000000000000000000001 ]"), BASE_FORMAT,
       "byte 69: expected a number of up to 64 bytes" },
+    { BYTES("\37k [ 1 ]\n"), BASE_FORMAT, "byte 1: expected a key and a space" },
+    { BYTES("\357k [ 1 ]\n"), BASE_FORMAT, "expected UTF-8 without control characters" },
+    { BYTES(" \t\r\nk x"), BASE_FORMAT, "key \"k\": byte 7: expected a matrix" },
+    { BYTES("k\xff [ 1 ]\n"), BASE_FORMAT, "expected UTF-8 without control characters" },
+    { BYTES("k\xc2\x85 [ 1 ]\n"), BASE_FORMAT, "expected UTF-8 without control characters" },
+    { BYTES("k [ 1 ]\t\r x\n"), BASE_FORMAT, "expected the end of the line" },
+    { BYTES("k \0BCM2 \0\0\0\0\0\0\0\0\377\377\377\377\1\0\0\0"), BASE_FORMAT, "-1 rows of 1 columns" },
+    { BYTES("k \0BCM3 \0\0\0\0\0\0\200\177\1\0\0\0\1\0\0\0a"), BASE_FORMAT, "byte 24: range 0 + inf" },
+    { BYTES("k \0BCM3 \0\0\177\177\0\0\177\177\1\0\0\0\1\0\0\0a"), BASE_FORMAT, "byte 24: range 3.38953e+38 + 3.38953e+38" },
 };
 
 START_TEST(malformed_archives_are_refused)
@@ -529,6 +545,12 @@ START_TEST(malformed_archives_are_refused)
     ck_assert_msg(status == malformed[_i].status && strstr(e.text, malformed[_i].said) && strstr(e.text, path) == e.text,
         "%d: said %d %s", _i, status, e.text);
     ck_assert_ptr_null(key);
+    nn_table_close(r);
+    e = (base_error)BASE_ERROR_INIT;
+    r = open_pipe(malformed[_i].bytes, malformed[_i].n);
+    status = nn_table_next(r, &key, &m, &e);
+    ck_assert_msg(status == malformed[_i].status && (strstr(e.text, malformed[_i].said) || strstr(e.text, "the file ends, expected more data")),
+        "%d: of a pipe said %d %s", _i, status, e.text);
     nn_table_close(r);
 }
 END_TEST
@@ -559,6 +581,16 @@ START_TEST(malformed_scripts_are_refused)
         { "k ARK:2[0-1]", BASE_FORMAT, "expected file[:offset][range]" },
         { "k ARK:2[0:1,0:1,0:1]", BASE_FORMAT, "expected file[:offset][range]" },
         { "k ARK:2[0:99999999999999999999]", BASE_FORMAT, "expected file[:offset][range]" },
+        { "k ARK:2[0:1,x]", BASE_FORMAT, "expected file[:offset][range]" },
+        { "k ARK:2[0:1,1]", BASE_FORMAT, "expected file[:offset][range]" },
+        { "k ARK:2[0:1,99999999999999999999:1]", BASE_FORMAT, "expected file[:offset][range]" },
+        { "k ARK:2[0:x]", BASE_FORMAT, "expected file[:offset][range]" },
+        { "k ARK:2[1]", BASE_FORMAT, "expected file[:offset][range]" },
+        { "k ARK:2[:1]", BASE_FORMAT, "expected file[:offset][range]" },
+        { "k ARK:9223372036854775808", BASE_FORMAT, "expected file[:offset][range]" },
+        { "k ]", BASE_MISSING, "t.scp:2: key \"k\": ]: No such file" },
+        { "k x:", BASE_MISSING, "t.scp:2: key \"k\": x:: No such file" },
+        { "k x:1a", BASE_MISSING, "t.scp:2: key \"k\": x:1a: No such file" },
     };
     static const char good[] = "k [\n 1 2\n 3 4\n 5 6 ]\n";
     char ark[600];
