@@ -186,8 +186,9 @@ static base_status check_corrector(const ser_config *c, base_error *e)
     bool none = ser_is(c->aec, "none"), frozen = ser_is(c->aec, "frozen");
 
     if (c->stage == 2)
-        return none && !*c->init_aec && c->lambda_aec == 0 ? BASE_OK
-            : base_fail(e, BASE_VALUE, "stage=2 has the corrector of init-model, as it is: leave out aec, init-aec and lambda-aec");
+        return !*c->init_aec && c->lambda_aec == 0 ? BASE_OK
+            : base_fail(e, BASE_VALUE, "stage=2 has the corrector of init-model, as it is: leave out init-aec=%s and lambda-aec=%g", c->init_aec,
+                c->lambda_aec);
     if (none && (ser_is(c->train_text, "aec") || ser_is(c->test_text, "aec")))
         return base_fail(e, BASE_VALUE, "%s-text=aec needs a corrector: set aec=frozen and init-aec, or aec=joint",
             ser_is(c->train_text, "aec") ? "train" : "test");

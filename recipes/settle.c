@@ -199,9 +199,64 @@ static void settle_fusion(settling *s, ser_config *c, ser_model_config *m)
     f->dropout = f->attention_dropout = (float)c->bert_dropout;
 }
 
+static bool same_pieces(const tx_wordpiece *a, const tx_wordpiece *b)
+{
+    bool same = tx_wordpiece_size(a) == tx_wordpiece_size(b);
+
+    for (int i = 0; same && i < tx_wordpiece_size(a); i++) {
+        const char *x = tx_wordpiece_token(a, i), *y = tx_wordpiece_token(b, i);
+
+        same = x && y ? !strcmp(x, y) : x == y;
+    }
+    return same;
+}
+
+static bool same_characters(const tx_vocab *a, const tx_vocab *b)
+{
+    bool same = tx_vocab_size(a) == tx_vocab_size(b) && tx_vocab_blank(a) == tx_vocab_blank(b);
+
+    for (int i = 0; same && i < tx_vocab_size(a); i++)
+        same = !strcmp(tx_vocab_token(a, i), tx_vocab_token(b, i));
+    return same;
+}
+
+/* A file of the configuration's that has the same tokens as the model stays. */
+static void keep_file(settling *s, const char *key, base_given given, const char **path, bool same, bool none)
+{
+    if (same)
+        return;
+    differ(s, key, given, *path, none ? "none" : "others");
+    *path = "";
+}
+
+static base_status settle_pieces(settling *s, ser_config *c, const ser_model_config *m, base_error *e)
+{
+    ser_names own = { 0 };
+    tx_wordpiece *w = NULL;
+
+    if (*c->pieces && (m->input == SER_SPEECH || (!ser_language_pieces(c->init_model, &own, e) && (w = tx_wordpiece_read(c->pieces, e)))))
+        keep_file(s, "pieces", c->given.pieces, &c->pieces, w && same_pieces(w, own.pieces), !w);
+    tx_wordpiece_free(w);
+    ser_names_free(&own);
+    return e->status;
+}
+
+/* As many outputs as the model has may be more than a vocab.json names. */
+static base_status settle_characters(settling *s, ser_config *c, base_error *e)
+{
+    tx_vocab *own = NULL, *v = NULL;
+
+    if (*c->vocabulary && !ser_folder_vocabulary(c->init_model, &own, e) &&
+        (!own || ((v = tx_vocab_read(c->vocabulary, NULL, e)) && !tx_vocab_extend(v, tx_vocab_size(own), e))))
+        keep_file(s, "vocabulary", c->given.vocabulary, &c->vocabulary, v && same_characters(v, own), !v);
+    tx_vocab_free(v);
+    tx_vocab_free(own);
+    return e->status;
+}
+
 base_status ser_settle_stage(ser_config *c, ser_model_config *m, base_error *e)
 {
-    static const char *const input[] = { "speech", "text", "both" };
+    static const char *const input[] = { "speech", "text", "both" }, *const aec[] = { "none", "frozen", "joint" };
     settling s = { .on_line.used = 0 };
 
     KEEP_WORD(&s, c, input, "input", input[m->input]);
@@ -211,9 +266,10 @@ base_status ser_settle_stage(ser_config *c, ser_model_config *m, base_error *e)
         keep_bert(&s, c, &m->bert);
     if (m->input == SER_BOTH)
         settle_fusion(&s, c, m);
+    KEEP_WORD(&s, c, aec, "aec", aec[m->aec]);
     if (m->aec)
         KEEP_INT(&s, c, aec_layers, "aec-layers", m->aec_layers);
-    if (m->input == SER_BOTH && settle_test_text(c, m, e))
+    if ((m->input == SER_BOTH && settle_test_text(c, m, e)) || settle_pieces(&s, c, m, e) || settle_characters(&s, c, e))
         return e->status;
     return end(&s, "init-model", c->init_model, e);
 }

@@ -120,6 +120,11 @@ tap_refuses "speech alone" "it needs input=both" train "${frozen[@]}" --input=sp
 tap_refuses "nothing to correct" "but lambda-ctc=0" train "${frozen[@]}" --lambda-ctc=0 train x
 tap_refuses "a BERT for a corrector" "no corrector's folder; serin-train-aec makes" train "${frozen[@]}" --init-aec=joint train x
 tap_refuses "one that is not there" "nowhere" train "${frozen[@]}" --init-aec=nowhere train x
-tap_refuses "one for the second stage" "has the corrector of init-model" train "${second[@]}" --aec=frozen train x
+tap_refuses "another for the second stage" "aec=frozen, where it has joint" train "${second[@]}" --aec=frozen train x
+tap_refuses "none" "aec=none, where it has joint" train "${second[@]}" --aec=none train x
+tap_refuses "or that of a folder" "has the corrector of init-model, as it is: leave out init-aec=aec" train "${second[@]}" --init-aec=aec train x
+tap_is "the configuration says which it is" "$(grep -hx 'aec=.*' second/config adapters/config | tr '\n' ' ')" "aec=joint aec=joint "
+tap_ok "and makes it again" train --config=second/config train second2
+tap_ok "to the bit" cmp second/model.safetensors second2/model.safetensors
 tap_refuses "a first stage without" "none: no corrector in it, which train-text=aec needs" train "${second[@]}" --init-model=none train x
 tap_done

@@ -77,6 +77,19 @@ tap_is "says what it is of" "$(values second/config input fusion fusion-heads wi
 for other in input=speech fusion=tgf fusion-heads=4 fusion-dim=8 fusion-residual=true gate-form=one-sided head-hidden=8 text-norm=upper bert-width=8; do
   tap_refuses "$other" "$other, where it has" serin-train "${second[@]}" --$other train x
 done
+sed 's/^\[unused[0-9]*\]$/&x/; $s/$/x/' vocab.txt > others.txt
+sed 's/"B"/"X"/' words/vocab.json > others.json
+tap_refuses "pieces" "pieces=others.txt, where it has others" serin-train "${second[@]}" --pieces=others.txt train x
+tap_refuses "characters" "vocabulary=others.json, where it has others" serin-train "${second[@]}" --vocabulary=others.json train x
+tap_refuses "a corrector" "aec=frozen, where it has none" serin-train "${second[@]}" --aec=frozen train x
+tap_refuses "pieces of a model without words" "pieces=vocab.txt, where it has none" serin-train "${second[@]}" --init-model=a --pieces=vocab.txt train x
+tap_refuses "files that are not there" "nowhere.txt" serin-train "${second[@]}" --pieces=nowhere.txt train x
+tap_ok "the same pieces and characters" serin-train "${second[@]}" --pieces=vocab.txt --vocabulary=words/vocab.json train second2
+tap_is "are recorded" "$(values second2/config pieces vocabulary)" "vocab.txt words/vocab.json "
+tap_ok "and change nothing" cmp second/model.safetensors second2/model.safetensors
+tap_ok "others in a file" serin-train "${second[@]}" --config=<(echo pieces=others.txt) train second3
+tap_has "are told" .err "pieces=others.txt, where it has others"
+tap_is "and not recorded" "$(values second3/config pieces)" " "
 tap_ok "the reference when recognising" serin-train "${second[@]}" --test-text=ref train reference
 tap_is "is what BERT reads" "$(json reference/fusion.json words)" '"ref" '
 tap_ok "a third stage" serin-train "${quick[@]}" --stage=2 --init-model=second --lambda-ctc=0 train third
