@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/number.h"
 #include "base/parallel.h"
 #include "libaudio/source.h"
 
@@ -171,20 +172,42 @@ static promise of_caf(const au_bytes *b)
 
 /* ---- others ----------------------------------------------------------------------------------------------------- */
 
-/* Creative's VOC: a byte of kind and three of size; kinds 1, 2 and 9 are sound. The last block that is not whole. */
-static promise of_voc(const au_bytes *b, const unsigned char *head)
+/* Creative's VOC: a byte of kind and three of size; kinds 1, 2 and 9 are sound. The last block that is not whole. libsndfile
+ * plays what is behind the sound, heads of blocks and all. */
+static base_status of_voc(const au_bytes *b, const unsigned char *head, const char *name, promise *p, base_error *e)
 {
     int64_t at = (int64_t)number(head + 20, 2, false);
     unsigned char c[4];
+    int behind = -1;
 
     for (int i = 0; i < MAX_CHUNKS && au_bytes_get(b, at, c, 1) && c[0] != 0; i++) {
         int64_t size = au_bytes_get(b, at, c, 4) ? (int64_t)number(c + 1, 3, false) : b->size;
 
-        if (at + 4 + size > b->size)
-            return (promise){ at + 4, size };
+        behind += behind >= 0 || c[0] == 1 || c[0] == 2 || c[0] == 9;
+        if (at + 4 + size > b->size) {
+            *p = (promise){ at + 4, size };
+            return BASE_OK;
+        }
         at += 4 + size;
     }
-    return (promise){ 0, -1 };
+    return behind <= 0 ? BASE_OK
+        : base_fail(e, BASE_UNSUPPORTED, "%s: VOC of %s behind its sound, expected none", name, base_count(behind, "block"));
+}
+
+/* libsndfile passes over an ID3 tag in front of any sound, and loses as much of its end where sizes count from the beginning. */
+static base_status of_tagged(const au_bytes *b, const unsigned char *head, const char *name, base_error *e)
+{
+    static const char *const kinds[] = { "RIFF", "RIFX", "RF64", "BW64", "FORM", "riff", "caff", ".snd", "dns." };
+    int64_t at = 10 + (head[5] & 0x10 ? 10 : 0);
+    unsigned char c[4];
+
+    for (int i = 0; i < 4; i++)
+        at += (int64_t)(head[6 + i] & 0x7f) << 7 * (3 - i);
+    for (size_t i = 0; au_bytes_get(b, at, c, 4) && i < sizeof kinds / sizeof *kinds; i++)
+        if (is(c, kinds[i]))
+            return base_fail(e, BASE_UNSUPPORTED, "%s: an ID3 tag of %" PRId64 " bytes in front of \"%s\", expected none", name, at,
+                kinds[i]);
+    return BASE_OK;
 }
 
 static promise of_avr(const unsigned char *head)
@@ -282,8 +305,8 @@ base_status au_check_size(const au_bytes *b, const char *name, base_error *e)
         p = of_w64(b);
     else if (is(head, "caff"))
         p = of_caf(b);
-    else if (is(head, "Creative Voice File"))
-        p = of_voc(b, head);
+    else if (is(head, "ID3"))
+        return of_tagged(b, head, name, e);
     else if (is(head, "2BIT"))
         p = of_avr(head);
     else if (is(head + 125, "\1IM") || (head[124] == 1 && head[125] == 0 && is(head + 126, "MI")))
@@ -293,7 +316,8 @@ base_status au_check_size(const au_bytes *b, const char *name, base_error *e)
     else if (is(head, ".snd") || is(head, "dns.")) {
         uint32_t size = get32(head + 8, head[0] == '.');
         p = (promise){ get32(head + 4, head[0] == '.'), size < STREAMED ? (int64_t)size : -1 };
-    } else if (is(head, "NIST_1A\n") && (status = of_sphere(head, name, &p, e))) {
+    } else if ((is(head, "NIST_1A\n") && (status = of_sphere(head, name, &p, e))) ||
+               (is(head, "Creative Voice File") && (status = of_voc(b, head, name, &p, e)))) {
         return status;
     }
     if (p.bytes > b->size - p.at)

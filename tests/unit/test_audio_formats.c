@@ -291,6 +291,24 @@ START_TEST(odd_wav)
 }
 END_TEST
 
+/* libsndfile plays heads of blocks as sound, and loses as much of the end as a tag in front has. */
+START_TEST(heads_that_would_be_heard)
+{
+    size_t n = encode(files_path("a.voc"), SF_FORMAT_VOC | SF_FORMAT_PCM_16, 16000);
+
+    plays("a.voc", n, SAMPLES);
+    memcpy(file + n - 1, "\2\4\0\0\1\0\1\0\0", 9);
+    refused("a.voc", n + 8, "VOC of 1 block behind its sound");
+    file[n - 1] = 5;
+    refused("a.voc", n + 8, "VOC of 1 block behind its sound");     /* a text */
+
+    n = encode(files_path("a.wav"), SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000);
+    memmove(file + 20, file, n);
+    memcpy(file, "ID3\3\0\0\0\0\0\12----------", 20);
+    refused("a.wav", n + 20, "an ID3 tag of 20 bytes in front of \"RIFF\"");
+}
+END_TEST
+
 START_TEST(odd_headers)
 {
     static const char *const heads[][2] = {
@@ -326,6 +344,7 @@ static Suite *suite(void)
     unit_add(s, lossy_codecs_keep_the_sound);
     unit_add(s, flac_of_unknown_length);
     unit_add(s, odd_wav);
+    unit_add(s, heads_that_would_be_heard);
     unit_add(s, odd_headers);
     return s;
 }
