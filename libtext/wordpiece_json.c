@@ -236,6 +236,29 @@ static base_status read_rules(tx_wordpiece *w, const json_t *root, const char *p
     return e->status;
 }
 
+static bool is_token(const json_t *item, const char *what, const char *id)
+{
+    const char *found = json_string_value(json_object_get(json_object_get(item, what), "id"));
+
+    return found && !strcmp(found, id);
+}
+
+/* What is put around a text; without a word about it, BERT's. */
+static base_status check_frame(const json_t *root, const char *path, base_error *e)
+{
+    const json_t *frame = json_object_get(root, "post_processor"), *single = json_object_get(frame, "single");
+    const char *type = json_string_value(json_object_get(frame, "type"));
+
+    if (!frame || (type && !strcmp(type, "BertProcessing")))
+        return BASE_OK;
+    if (type && strcmp(type, "TemplateProcessing"))
+        return refuse(frame, "post_processor", path, e);
+    return json_array_size(single) == 3 && is_token(json_array_get(single, 0), "SpecialToken", "[CLS]") &&
+            is_token(json_array_get(single, 1), "Sequence", "A") && is_token(json_array_get(single, 2), "SpecialToken", "[SEP]") ? BASE_OK
+        : base_fail(e, BASE_UNSUPPORTED, "%s: the post_processor is %s, only one of [CLS] $A [SEP] is built in", path,
+            type ? "a TemplateProcessing of other tokens" : "null");
+}
+
 static base_status read_added(tx_wordpiece *w, const json_t *root, const char *path, base_error *e)
 {
     static const char *const own[] = { "[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]" };
@@ -279,7 +302,7 @@ static base_status read_object(tx_wordpiece *w, const json_t *root, const char *
     const json_t *most = json_object_get(model, "max_input_chars_per_word");
     const char *unknown = json_string_value(json_object_get(model, "unk_token")), *token;
 
-    if (check_model(model, path, e))
+    if (check_model(model, path, e) || check_frame(root, path, e))
         return e->status;
     json_object_foreach((json_t *)json_object_get(model, "vocab"), token, id)
         if (tx_wordpiece_set(w, token, json_is_integer(id) ? json_integer_value(id) : -1, path, e))

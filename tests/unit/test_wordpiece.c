@@ -123,6 +123,10 @@ START_TEST(bad_files_are_refused)
         BASE_UNSUPPORTED, "the normalizer is \"Strip\"");
     refused("t.json", OF("\"pre_tokenizer\": {\"type\": \"ByteLevel\"}"), BASE_UNSUPPORTED, "the pre_tokenizer is \"ByteLevel\"");
     refused("t.json", OF("\"pre_tokenizer\": {}"), BASE_FORMAT, "the pre_tokenizer has no type");
+    refused("t.json", OF("\"post_processor\": null"), BASE_UNSUPPORTED, "the post_processor is null");
+    refused("t.json", OF("\"post_processor\": {\"type\": \"ByteLevel\"}"), BASE_UNSUPPORTED, "the post_processor is \"ByteLevel\"");
+    refused("t.json", OF("\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {\"id\": \"A\"}}]}"),
+        BASE_UNSUPPORTED, "a TemplateProcessing of other tokens");
     refused("t.json", OF("\"added_tokens\": [{\"id\": 3}]"), BASE_FORMAT, "added token 0 has no content");
     refused("t.json", OF("\"added_tokens\": [{\"id\": 1, \"content\": \"x\"}]"), BASE_FORMAT, "id 1 belongs to");
 }
