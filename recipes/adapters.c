@@ -153,6 +153,7 @@ static base_status load_both(nn_params *p, const char *path, const nn_archive *a
 typedef struct strangers {
     char    text[600];
     int     n;
+    const nn_params *p;     /* what is loaded */
     nn_load asked;          /* whose tell is told, too */
 } strangers;
 
@@ -173,6 +174,27 @@ static bool is_known(const char *name)
     return false;
 }
 
+/* Another part of a network that p is, a layer more than config.json has, say: published implementations leave it out, too. */
+static bool is_left_out(const char *name, const nn_params *p)
+{
+    static const char *const parts[] = { "encoder.", "embeddings.", "feature_projection." };
+    const char *dot = strchr(name, '.');
+    bool based = dot && (!strncmp(name, "hubert.", 7) || !strncmp(name, "wav2vec2.", 9) || !strncmp(name, "bert.", 5));
+    const char *bare = based ? dot + 1 : name;
+    bool part = false;
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        part |= !strncmp(bare, parts[i], strlen(parts[i]));
+    for (int i = 0; part && i < nn_params_count(p); i++) {
+        const char *own = nn_params_at(p, i)->name, *own_dot = strchr(own, '.');
+        size_t n = (size_t)(strchr(bare, '.') - bare) + 1;
+
+        if (own_dot && !strncmp(own_dot + 1, bare, n) && (!based || (own[0] == 'b') == (name[0] == 'b')))
+            return true;
+    }
+    return false;
+}
+
 static void meet(void *data, nn_fit fit, const char *name)
 {
     strangers *s = data;
@@ -180,7 +202,7 @@ static void meet(void *data, nn_fit fit, const char *name)
 
     if (s->asked.tell)
         s->asked.tell(s->asked.data, fit, name);
-    if (fit != NN_FIT_UNEXPECTED || is_known(name))
+    if (fit != NN_FIT_UNEXPECTED || (is_known(name) && !is_left_out(name, s->p)))
         return;
     if (s->n++ < 5)
         snprintf(s->text + used, sizeof s->text - used, "%s \"%.80s\"", used ? "," : "", name);
@@ -194,7 +216,7 @@ base_status ser_load_refuse(const nn_load *l, const char *path, base_error *e)
 
 static base_status load_whole(nn_params *p, const char *path, nn_load *l, base_error *e)
 {
-    strangers s = { .asked = *l };
+    strangers s = { .p = p, .asked = *l };
 
     l->tell = meet;
     l->data = &s;

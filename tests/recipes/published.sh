@@ -47,6 +47,10 @@ tap_ok "a tensor of nothing we know" serin-recognize lora "${wav[0]}"
 tap_has "is told" .err '1 tensor no part of the model reads: "strange.weight"'
 tap_ok "also for states" states lora strange.ark
 tap_has "is told" .err 'strange.weight'
+retensor "$parity/hubert-layer/model.safetensors" lora/model.safetensors \
+  'push @t, { name => "hubert.encoder.layers.9.final_layer_norm.bias", dtype => "F32", shape => "[1]", data => "\0" x 4 }'
+tap_ok "a layer more than config.json has" states lora layer.ark
+tap_has "is told" .err 'no part of the model reads: "hubert.encoder.layers.9.final_layer_norm.bias"'
 
 # ---- keys ----------------------------------------------------------------------------------------------------------
 
