@@ -25,6 +25,7 @@ from=$PWD
 cd "$(dirname "$0")"
 # shellcheck source=egs/commonvoice/cmd.sh
 . ./cmd.sh
+_paths="commonvoice dir config"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 # shellcheck source=egs/commonvoice/path.sh
@@ -49,7 +50,7 @@ data=data/all
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then
   echo "$0: stage 0: tables"
   [[ -n $commonvoice ]] || die "--commonvoice says where the corpus is (--help)"
-  corpus=$(absolute "$commonvoice")
+  corpus=$(realpath "$commonvoice")
   for place in "$corpus" "$corpus/en" "$corpus"/*/en; do [[ ! -d $place/clips ]] || break; done
   [[ -d $place/clips ]] || die "$corpus has no clips/, nor en/clips/: is it a release of Common Voice, unpacked?"
   tables=()

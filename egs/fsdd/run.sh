@@ -4,18 +4,20 @@
 stage=1
 stop_stage=3
 fsdd=
+counts=true             # false: a corpus that is not complete, too
 retrain=false           # true: finished models that are not of what is asked for are trained anew
 train_opts=             # more options of serin-train, --seed=2 say
 decode_opts=--beam=8    # of serin-decode
 dir=exp/ctc
 help_message="Usage: ./run.sh --fsdd DIR [--stage N] [--stop-stage N]
-  [--train-opts '...'] [--decode-opts '...'] [--dir exp/ctc] [--retrain true|false]"
+  [--train-opts '...'] [--decode-opts '...'] [--dir exp/ctc] [--retrain true|false] [--counts true|false]"
 # shellcheck source=egs/utils/one_group.sh
 . "$(dirname "$0")/utils/one_group.sh"
 from=$PWD
 cd "$(dirname "$0")"
 # shellcheck source=egs/fsdd/cmd.sh
 . ./cmd.sh
+_paths="fsdd dir config"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 # shellcheck source=egs/fsdd/path.sh
@@ -25,7 +27,7 @@ set -euo pipefail
 if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
   [ -n "$fsdd" ] || { echo "$0: --fsdd says where the corpus is (--help)" >&2; exit 1; }
   echo "$0: stage 1: data directory"
-  local/prepare_data.sh "$(cd "$from" && realpath "$fsdd")" data/all
+  local/prepare_data.sh --counts "$counts" "$fsdd" data/all
 fi
 
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ]; then

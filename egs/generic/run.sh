@@ -23,6 +23,7 @@ command="egs/generic/run.sh$(printf ' %q' "$@")"
 cd "$(dirname "$0")"
 # shellcheck source=egs/generic/cmd.sh
 . ./cmd.sh
+_paths="data hubert config"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 # shellcheck source=egs/generic/path.sh
@@ -39,12 +40,11 @@ set -euo pipefail
 die() { echo "$0: $1" >&2; exit 1; }
 
 [[ -n $data ]] || die "--data says where the data directory is (--help)"
-data=$(cd "$from" && realpath "$data")
+data=$(realpath "$data")
 name=${name:-$(basename "$data")}
 all=data/$name exp=exp/$name
 conf=conf/train.conf
 if [[ -n $hubert ]]; then
-  hubert=$(cd "$from" && realpath "$hubert")
   [[ -f $hubert/config.json ]] || die "$hubert holds no config.json: it is no folder of published weights"
   conf+=" conf/pretrained.conf"
   train_opts="$(quote_words --init-model="$hubert") $train_opts"
@@ -78,13 +78,11 @@ fi
 
 if [ "$stage" -le 4 ] && [ "$stop_stage" -ge 4 ]; then
   echo "$0: stage 4: a model of everything"
-  opts=()
-  for c in $conf; do opts+=(--config="$c"); done
-  words=()
+  confs=() words=()
+  split_words confs "$conf"
   split_words words "$train_opts"
-  train=(serin-train "${opts[@]}" "${words[@]}" "$all" "$exp/model")
-  # shellcheck disable=SC2086
-  stamp=$(printf 'command: %s\nconfiguration: %s\ndata: %s' "$(quote_words "${train[@]}")" "$(cat $conf | cksum)" \
+  train=(serin-train "${confs[@]/#/--config=}" "${words[@]}" "$all" "$exp/model")
+  stamp=$(printf 'command: %s\nconfiguration: %s\ndata: %s' "$(quote_words "${train[@]}")" "$(cat "${confs[@]}" | cksum)" \
     "$(cat "$all"/{wav.scp,text,segments,utt2*} 2> /dev/null | cksum)")
   if ! is_finished "$exp/model" "$stamp"; then
     if [[ -f $exp/model/done ]]; then rm -rf "$exp/model"; fi

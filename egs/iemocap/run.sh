@@ -32,6 +32,7 @@ command="egs/iemocap/run.sh$(printf ' %q' "$@")"
 cd "$(dirname "$0")"
 # shellcheck source=egs/iemocap/cmd.sh
 . ./cmd.sh
+_paths="iemocap hubert bert aec_data counts dev config"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 # shellcheck source=egs/utils/reads.sh
@@ -42,14 +43,12 @@ cd "$(dirname "$0")"
 . ./path.sh
 set -euo pipefail
 die() { echo "$0: $1" >&2; exit 1; }
-absolute() { if [[ -n $1 ]]; then (cd "$from" && realpath "$1"); fi; }
 
+[[ $estimate =~ ^[0-9]+$ ]] || die "--estimate is a whole number of seconds, found \"$estimate\""
 [[ $cv == session || $cv == talker ]] || die "--cv is session or talker, found \"$cv\""
 kind=scratch
-for d in hubert bert aec_data; do
+for d in hubert bert; do
   if [[ -z ${!d} ]]; then continue; fi
-  printf -v "$d" '%s' "$(absolute "${!d}")"
-  if [[ $d == aec_data ]]; then continue; fi
   [[ -f ${!d}/config.json ]] || die "${!d} holds no config.json: it is no folder of published weights"
   kind=pretrained
 done
@@ -71,7 +70,7 @@ experiments() {
 if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then
   echo "$0: stage 0: is it the corpus, and all of it?"
   [[ -n $iemocap ]] || die "--iemocap says where the corpus is (--help)"
-  local/check_corpus.sh "$(absolute "$iemocap")"
+  local/check_corpus.sh "$iemocap"
   # Checkpoints of a fold at full size: weights, both moments and the selected weights.
   if [[ $kind == pretrained ]]; then utils/need_disk.sh 40 exp; else utils/need_disk.sh 1 exp; fi
 fi
@@ -79,7 +78,7 @@ fi
 if [ "$stage" -le 1 ] && [ "$stop_stage" -ge 1 ]; then
   echo "$0: stage 1: data directory"
   [[ -n $iemocap ]] || die "--iemocap says where the corpus is (--help)"
-  local/prepare_data.sh --folds "$cv" --text-norm "$text_norm" --counts "$counts" "$(absolute "$iemocap")" "$data"
+  local/prepare_data.sh --folds "$cv" --text-norm "$text_norm" --counts "$counts" "$iemocap" "$data"
 fi
 
 if [ "$stage" -le 2 ] && [ "$stop_stage" -ge 2 ] && [ "$estimate" -gt 0 ]; then

@@ -27,6 +27,7 @@ command="egs/meld/run.sh$(printf ' %q' "$@")"
 cd "$(dirname "$0")"
 # shellcheck source=egs/meld/cmd.sh
 . ./cmd.sh
+_paths="meld hubert bert aec_data counts config"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 # shellcheck source=egs/utils/reads.sh
@@ -35,13 +36,11 @@ cd "$(dirname "$0")"
 . ./path.sh
 set -euo pipefail
 die() { echo "$0: $1" >&2; exit 1; }
-absolute() { (cd "$from" && realpath "$1"); }
 
+[[ $estimate =~ ^[0-9]+$ ]] || die "--estimate is a whole number of seconds, found \"$estimate\""
 kind=scratch
-for d in hubert bert aec_data; do
+for d in hubert bert; do
   if [[ -z ${!d} ]]; then continue; fi
-  printf -v "$d" '%s' "$(absolute "${!d}")"
-  if [[ $d == aec_data ]]; then continue; fi
   [[ -f ${!d}/config.json ]] || die "${!d} holds no config.json: it is no folder of published weights"
   kind=pretrained
 done
@@ -62,7 +61,7 @@ if [ "$stage" -le 0 ] && [ "$stop_stage" -ge 0 ]; then
   [[ -n $meld ]] || die "--meld says where the corpus is (--help)"
   mkdir -p data
   if $sound && [[ ! -d corpus ]]; then utils/need_disk.sh 25 corpus; fi
-  local/find_corpus.sh "$(absolute "$meld")" corpus $sound > data/parts
+  local/find_corpus.sh "$meld" corpus $sound > data/parts
   local/prepare_data.sh --counts "$counts" data/parts "$data"
 fi
 

@@ -25,10 +25,12 @@ help_message="Usage: ./run.sh [--stage N] [--stop-stage N] [--utts N] [--corpus-
   [--pretrain none|speech|words|both] [--more-sentences 20000] [--retrain true|false]"
 # shellcheck source=egs/utils/one_group.sh
 . "$(dirname "$0")/utils/one_group.sh"
+from=$PWD
 cd "$(dirname "$0")"
 args=("$@")
 # shellcheck source=egs/mini/cmd.sh
 . ./cmd.sh
+_paths="data dir dev config"
 # shellcheck source=egs/utils/parse_options.sh
 . utils/parse_options.sh
 # shellcheck source=egs/mini/path.sh
@@ -53,8 +55,10 @@ if [[ -n $exp && $noisy == auto ]]; then
   done
   if [[ -n $clean && -n $late ]]; then
     [[ -z $data$dir ]] || { echo "$0: --exp \"$exp\" is of two corpora: leave out --data and --dir, or set --noisy" >&2; exit 1; }
-    ./run.sh "${args[@]}" --exp "$clean" --noisy false
-    exec ./run.sh "${args[@]}" --exp "$late" --noisy true
+    run=$PWD/run.sh
+    cd "$from"
+    "$run" "${args[@]}" --exp "$clean" --noisy false
+    exec "$run" "${args[@]}" --exp "$late" --noisy true
   fi
   if [[ -n $late ]]; then noisy=true; fi
 fi

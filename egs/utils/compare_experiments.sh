@@ -16,7 +16,8 @@ set -euo pipefail
 export LC_ALL=C
 
 [[ $# -eq 2 ]] || { echo "$help_message" >&2; exit 1; }
-exp=$2
+cd "$2"                 # so that whatever its name is, no list and no note has it
+exp=.
 die() { echo "$0: $1" >&2; exit 1; }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

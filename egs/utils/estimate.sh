@@ -19,13 +19,14 @@ kind_of() {
 
 # $estimates/KIND: "CPU seconds a second: updates R features F; heard S s, M MiB, P parameters"
 calibrate() {           # experiment, kind
-  local conf fold_opts train opts=() c
+  local conf fold_opts train confs opts c
   prepare "$1"
-  c="$(cat $conf) $hubert $bert $train_opts"
+  split_words confs "$conf"
+  c="$(cat "${confs[@]}") $hubert $bert $train_opts"
   if [[ -s $estimates/$2 && $(< "$estimates/$2.request") == "$c" ]]; then return 0; fi
   echo "$c" > "$estimates/$2.request"
   utils/subset_data_dir.sh "$data" 24 "$estimates/data" > /dev/null
-  for c in $conf; do opts+=(--config="$c"); done
+  opts=("${confs[@]/#/--config=}")
   # The corrector reads with a BERT of its own, and is not there yet: its share is left out.
   train=${train//--aec=frozen/} train=${train//--test-text=aec/}
   if [[ $train == *--input=[bt]* && $train != *--init-bert=* ]]; then
@@ -58,7 +59,7 @@ training_data() {
           if (of[u] != ENVIRON["fold"] && of[u] != ENVIRON["dev"] && speaker[u] != ENVIRON["kept"]) { train += seconds[u]; n++ }
         }
         print train + 0, n + 0, all, timed + 0
-      }' "$data/utt2spk" "$data/utt2fold" $(if [[ -f $data/utt2dur ]]; then echo "$data/utt2dur"; fi)
+      }' "$data/utt2spk" "$data/utt2fold" "$(if [[ -f $data/utt2dur ]]; then echo "$data/utt2dur"; else echo /dev/null; fi)"
   done
 }
 

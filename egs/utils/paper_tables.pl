@@ -137,12 +137,14 @@ sub majority_row {      # names of measures, scores
     return ['', "always $label", @values];
 }
 
+my @seeds;              # their folders
+if (opendir my $d, $exp) { @seeds = map { "$exp/$_" } sort grep { /^seed/ } readdir $d }
 my %scores;             # by experiment, of each seed; <exp-dir> itself has seed 1
 sub scores_of {         # experiment
     my $n = shift;
     return $scores{$n} if $scores{$n};
     my $id = sprintf '%02d', $n;
-    my @all = map { read_scores($_) // () } "$exp/exp$id/scores.json", sort glob "\"$exp/seed*/exp$id/scores.json\"";
+    my @all = map { read_scores($_) // () } "$exp/exp$id/scores.json", map { "$_/exp$id/scores.json" } @seeds;
     if (@all) {
         note($id, $all[0]);
         add_styles($n, $all[0]);

@@ -40,15 +40,12 @@ opts_words=() mfcc_words=()
 split_words opts_words "$opts"
 split_words mfcc_words "$mfcc_opts"
 confs=()
-for c in $conf; do
-  [[ -r $c ]] || die "cannot read $c, which --conf names"
-  confs+=(--config="$c")
-done
+split_words confs "$conf"
+for c in "${confs[@]}"; do [[ -r $c ]] || die "cannot read $c, which --conf names"; done
 hold "$dir/.lock"
 
-# shellcheck disable=SC2086
 stamp=$(printf 'command: %s\nconfiguration: %s\ndata: %s' \
-  "$what --clusters=$clusters $mfcc_opts --labels-per-frame=$labels_per_frame ${without:+--without=$without }$opts" "$(cat $conf | cksum)" \
+  "$what --clusters=$clusters $mfcc_opts --labels-per-frame=$labels_per_frame ${without:+--without=$without }$opts" "$(cat "${confs[@]}" | cksum)" \
   "$(cat "$data/wav.scp" "$data/text" ${more_text:+"$more_text"} 2> /dev/null | cksum)")
 if is_finished "$dir/$model" "$stamp"; then exit 0; fi
 if [[ ! -f $dir/$model.begun || $(< "$dir/$model.begun") != "$stamp" ]]; then rm -rf "${dir:?}/$model" "$dir/$model".*; fi
@@ -63,14 +60,14 @@ if [[ $what == speech ]]; then
     $train_cmd --quote true "$dir/log/labels.log" serin-kmeans --assign "$dir/hubert.npy" "ark:$dir/mfcc.ark" "$dir/hubert.labels"
     rm "$dir/mfcc.ark"
   fi
-  $train_cmd --quote true --num-threads "$threads" "$dir/log/hubert.log" serin-pretrain-hubert "${confs[@]}" \
+  $train_cmd --quote true --num-threads "$threads" "$dir/log/hubert.log" serin-pretrain-hubert "${confs[@]/#/--config=}" \
     --labels-per-frame="$labels_per_frame" "${opts_words[@]}" "$data" "$dir/hubert.labels" "$dir/hubert"
 else
   { kept=$without awk 'NR == FNR { speaker[$1] = $2; next } ENVIRON["kept"] == "" || speaker[$1] != ENVIRON["kept"] { print "corpus-" $0 }' \
       "$data/utt2spk" "$data/text"
     if [[ -n $more_text ]]; then sed 's/^/more-/' "$more_text"; fi; } | sort > "$dir/bert.text"
   $train_cmd --quote true "$dir/log/pieces.log" serin-make-vocab --type=pieces "$dir/bert.text" "$dir/bert.vocab"
-  $train_cmd --quote true --num-threads "$threads" "$dir/log/bert.log" serin-pretrain-bert "${confs[@]}" --pieces="$dir/bert.vocab" "${opts_words[@]}" \
+  $train_cmd --quote true --num-threads "$threads" "$dir/log/bert.log" serin-pretrain-bert "${confs[@]/#/--config=}" --pieces="$dir/bert.vocab" "${opts_words[@]}" \
     "$dir/bert.text" "$dir/bert"
 fi
 rm -rf "$dir/$model/checkpoints"

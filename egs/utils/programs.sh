@@ -4,7 +4,7 @@
 _root=$(cd ../.. && pwd)
 for _bin in "${SERIN_BUILD:-$_root/build}/recipes/bin" "$_root/recipes/bin"; do
   if [[ -x $_bin/serin-train ]]; then
-    PATH=$_bin:$PATH
+    PATH=$(cd "$_bin" && pwd):$PATH
     break
   fi
 done

@@ -91,7 +91,7 @@ for n in "${chosen[@]}"; do
 done
 ((refused == 0)) || die "nothing was begun; leave these out of \"$asked\""
 shopt -s nullglob
-if [[ $dev == none ]] && needs_dev "$(printf '%s ' "$conf_dir"/{train,exp,stage2}.con[f])" "$train_opts"; then
+if [[ $dev == none ]] && needs_dev "$(quote_words "$conf_dir"/{train,exp,stage2}.con[f])" "$train_opts"; then
   die "$conf_dir chooses models on development data (select=best, patience), and --dev is none"
 fi
 shopt -u nullglob
@@ -111,12 +111,12 @@ lambdas() {             # tasks: those that are not among them weigh nothing
 prepare() {
   local n=$1 before=${after[$1]#=} words=false
   if [[ ${options[$n]} == *--input=[bt]* ]]; then words=true; fi
-  conf=$conf_dir/train.conf fold_opts=()
+  conf=$(quote_words "$conf_dir/train.conf") fold_opts=()
   train="$(lambdas "${tasks[$n]}")${options[$n]}"
   if ((estimate > 0)); then train=${train% --aec=frozen*}; fi    # there is none yet, and it costs little beside the rest
-  if [[ -f $conf_dir/exp.conf ]]; then conf+=" $conf_dir/exp.conf"; fi
+  if [[ -f $conf_dir/exp.conf ]]; then conf+=" $(quote_words "$conf_dir/exp.conf")"; fi
   if [[ $before != - ]]; then
-    conf+=" $conf_dir/stage2.conf"
+    conf+=" $(quote_words "$conf_dir/stage2.conf")"
     fold_opts=(--init-exp "$exp/$(name_of "$before")")
   else
     if [[ -n $hubert && ${options[$n]} != *--input=text* ]]; then train+=" $(quote_words --init-model="$hubert")"; fi

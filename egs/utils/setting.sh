@@ -1,8 +1,12 @@
 # Sourced: what a key of serin-train is in the end, by the last of the configurations that says so, or by the options.
 # shellcheck shell=bash
-setting() {             # key, configurations, options
-  # shellcheck disable=SC2086
-  { cat $2; tr ' ' '\n' <<< "$3" | sed 's/^--//'; } | tr -d '\r' |
+# shellcheck source=egs/utils/words.sh
+. utils/words.sh
+setting() {             # key, configurations, options; the last two as lists of words.sh
+  local files options
+  split_words files "$2"
+  split_words options "$3"
+  { cat "${files[@]}" /dev/null; printf '%s\n' "${options[@]#--}"; } | tr -d '\r' |
     sed -n "s/^[[:blank:]]*${1//-/[-_]}[[:blank:]]*=[[:blank:]]*\([^[:blank:]#]*\).*/\1/p" | tail -n 1
 }
 

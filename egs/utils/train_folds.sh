@@ -3,7 +3,7 @@
 # (the model), <exp-dir>/<fold>/decode, <exp-dir>/log, and <exp-dir>/folds, the names of the folds. Started again, it
 # goes on where it was. A model whose options, configuration and data are those of <exp-dir>/<fold>/done is left alone, and so are
 # its answers where those of decoding are as <exp-dir>/<fold>/decode/done says; a finished model of others is not overwritten.
-conf=conf/train.conf    # one or more; what a later one says wins
+conf=conf/train.conf    # one or more, a list of words.sh; what a later one says wins
 folds=all               # all, or names of folds, or their numbers (1 is the first), with spaces or commas
 dev=none                # kept from training, to choose the model on: next, the first speaker behind the test speakers; a fold; or a
                         # file with a fold and its speaker a line
@@ -51,7 +51,11 @@ export LC_ALL=C
 data=$1 exp=$2
 die() { echo "$0: $1" >&2; exit 1; }
 [[ -s $data/utt2fold ]] || die "$data/utt2fold is missing or empty"
-for f in $conf; do [[ -r $f ]] || die "cannot read $f, which --conf names"; done
+confs=()
+split_words confs "$conf"
+[[ ${#confs[@]} -gt 0 ]] || die "--conf names no configuration"
+for f in "${confs[@]}"; do [[ -r $f ]] || die "cannot read $f, which --conf names"; done
+beside=$(dirname "${confs[0]}")
 choose_folds "$data" "$folds"
 train_words=() decode_words=()
 split_words train_words "$train_opts"
@@ -121,9 +125,8 @@ hold_parts() {          # fold
 
 # Sets train and decode, the commands, opts, what the options of train begin with, and stamp.
 plan_fold() {           # fold
-  local f=$1 c
-  opts=()
-  for c in $conf; do opts+=(--config="$c"); done
+  local f=$1
+  opts=("${confs[@]/#/--config=}")
   if [[ $select == test ]]; then opts+=(--dev-dir="$data/folds/$f/test")
   elif [[ $dev == next || -f $dev ]]; then opts+=(--dev-speakers="$(dev_speaker "$f")")
   elif [[ $dev != none ]]; then opts+=(--dev-dir="$data/folds/$f/dev"); fi
@@ -145,10 +148,8 @@ train_stamp() {         # fold
     if [[ -d $data/$part ]]; then seen+=("$data/$part"/{wav.scp,text,segments,utt2*}); fi
   done
   echo "command: $(quote_words "${train[@]}")"
-  # shellcheck disable=SC2086
-  echo "configuration: $(sum_of $conf)"
-  # shellcheck disable=SC2046
-  [[ $pretrain == none ]] || echo "pre-training: $(sum_of $(pretrain_conf speech) $(pretrain_conf words) ${more_text:+"$more_text"} /dev/null)"
+  echo "configuration: $(sum_of "${confs[@]}")"
+  [[ $pretrain == none ]] || echo "pre-training: $(sum_of "$beside"/pretrain_{speech,words}.conf ${more_text:+"$more_text"} /dev/null)"
   echo "data: $(sum_of "${seen[@]}")"
   [[ -z $init_exp ]] || echo "first stage: $(sum_of "$init_exp/$1/done")"
   [[ -z $init_aec ]] || echo "corrector: $(sum_of "$init_aec/$1/done")"
@@ -161,13 +162,13 @@ decode_stamp() {        # fold
 
 # What the options of the fold begin with. pretrain_speech.conf and pretrain_words.conf beside the configuration, if they are
 # there, say what pre-training wants else.
-pretrain_conf() { local own=${conf%% *}; own=$(dirname "$own")/pretrain_$1.conf; if [[ -f $own ]]; then echo "$own"; fi; }
+pretrain_conf() { local own=$beside/pretrain_$1.conf; if [[ -f $own ]]; then quote_words "$own"; fi; }
 pretrain_fold() {       # fold options
   local data=$data/folds/$1 kept last="--select=last --patience=0 --select-by=auto"
   kept=$(grep -o -e '--dev-speakers=[^ ]*' <<< "$2" || true)
   # Where nobody is kept to choose an encoder on, it is the last.
   if [[ $2 == *"=$data/pretrain/hubert"* ]]; then
-    utils/pretrain.sh --conf "${conf%% *} $(pretrain_conf speech)" --opts "$(if [[ -n $kept ]]; then quote_words "$kept"; else echo "$last"; fi)" \
+    utils/pretrain.sh --conf "$(quote_words "${confs[0]}") $(pretrain_conf speech)" --opts "$(if [[ -n $kept ]]; then quote_words "$kept"; else echo "$last"; fi)" \
       --threads "$threads" --retrain "$retrain" "$data/train" "$data/pretrain"
   fi
   if [[ $2 == *"=$data/pretrain/bert"* ]]; then

@@ -125,7 +125,7 @@ cd ../iemocap || exit 1
 tap_ok "IEMOCAP" ./run.sh --iemocap "$tap_dir/i \$(canary)" --counts "" --stop-stage 1
 "$top/tests/recipes/make_weights.pl" "${weights%/h}"
 cp conf/dev_session.txt "${weights%/h}/my list"
-tap_ok "IEMOCAP with weights from such a place, its cost first" ./run.sh --iemocap "$tap_dir/i \$(canary)" --counts "" --folds 1 --exp 14 --estimate 0.1 \
+tap_ok "IEMOCAP with weights from such a place, its cost first" ./run.sh --iemocap "$tap_dir/i \$(canary)" --counts "" --folds 1 --exp 14 --estimate 1 \
   --hubert "${weights%/h}/hubert" --bert "${weights%/h}/bert" --dev "${weights%/h}/my list" --train-opts "--epochs=1 --select=last" --stop-stage 3
 tap_has "is scored" "$tap_dir/.out" "pooled  "
 dialogue=$(find "$tap_dir/i \$(canary)/Session1/sentences/wav" -mindepth 1 -maxdepth 1 -name 'Ses*' | head -n 1)

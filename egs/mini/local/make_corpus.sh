@@ -67,7 +67,9 @@ done
 
 # The programs' tables are sorted by utterance and cut into nj pieces; the labels keep the order of the turns.
 total=$(wc -l < "$new/table.tsv")
-sort -k 1,1 "$new/table.tsv" | awk -F '\t' -v dir="$new" -v total="$total" -v nj="$nj" '{
+sort -k 1,1 "$new/table.tsv" | dir=$new awk -F '\t' -v total="$total" -v nj="$nj" '
+  BEGIN { dir = ENVIRON["dir"] }
+  {
     piece = int((NR - 1) * nj / total) + 1
     print $1, "espeak-ng -m -v en-us+" $7 " -p " $8 " -s " $9 " --stdout " quoted("<prosody range=\"" $10 "%\">" $13 "</prosody>") \
         " |" > (dir "/make/wav." piece ".scp")
@@ -77,10 +79,10 @@ sort -k 1,1 "$new/table.tsv" | awk -F '\t' -v dir="$new" -v total="$total" -v nj
 }
 function quoted(s) { gsub(/\047/, "\047\\\047\047", s); return "\047" s "\047" }'
 echo "$0: speaking $total utterances"
-$cmd --num-threads 1 --max-jobs-run "$nj" JOB=1:"$nj" "$new/make/copy.JOB.log" \
+$cmd --quote true --num-threads 1 --max-jobs-run "$nj" JOB=1:"$nj" "$new/make/copy.JOB.log" \
   serin-copy-audio --rate=16000 --seed="$seed" --utt2gain="$new/make/utt2gain" --utt2snr="$new/make/utt2snr" \
   "$new/make/wav.JOB.scp" "$new/make/out.JOB.scp"
-find "$new" -name '*.wav' -printf '%f\t%s\n' | awk -v dir="$new" -f local/write_labels.awk - "$new/table.tsv"
+find "$new" -name '*.wav' -printf '%f\t%s\n' | dir=$new awk -f local/write_labels.awk - "$new/table.tsv"
 
 # What lies about in real copies and must not be read: a file manager's leftovers, other evaluators' files.
 for s in 1 4; do

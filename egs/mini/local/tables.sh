@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.." || exit 1
 . ./path.sh
 exp=${1-exp}
 tables=
-if compgen -G "$exp/exp[012]*/scores.json" > /dev/null; then tables=1,2,3,4,5,6; fi
-if compgen -G "$exp/exp3*/scores.json" > /dev/null; then tables+=,7,8; fi
+there() { [[ -f $1 ]]; }
+if there "$exp"/exp[012]*/scores.json; then tables=1,2,3,4,5,6; fi
+if there "$exp"/exp3*/scores.json; then tables+=,7,8; fi
 exec utils/paper_tables.sh "${tables:-1,2,3,4,5,6}" "$exp"

@@ -1,7 +1,7 @@
 # Writes dialog/transcriptions and dialog/EmoEvaluation as IEMOCAP's are. Input: the names and sizes of the WAV files,
-# then the table of make_table.awk, in the order of the turns. -v dir=: the corpus.
+# then the table of make_table.awk, in the order of the turns. The corpus is $dir.
 BEGIN {
-    FS = "\t"
+    FS = "\t"; dir = ENVIRON["dir"]
     category["neu"] = "Neutral"; category["hap"] = "Happiness"; category["exc"] = "Excited"; category["ang"] = "Anger"
     category["sad"] = "Sadness"; category["fru"] = "Frustration"; category["sur"] = "Surprise"; category["xxx"] = "Other"
     # valence, activation, dominance
