@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -48,12 +49,22 @@ typedef struct place {
     int         line;
 } place;
 
+/* A standard stream that the caller has closed must not become the number of a file that is opened: what is printed would
+ * go there. Writing to what stands in its place fails, which is told at the end. */
+static void fill_closed_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", O_RDONLY) < 0)
+            abort();
+}
+
 base_options *base_options_new(const char *usage)
 {
     base_options *o = calloc(1, sizeof *o);
 
     if (!o)
         abort();        /* before a program has begun, with nothing to save */
+    fill_closed_streams();
     o->usage = usage;
     o->print_args = true;
     base_option_text(o, "config", &o->config, "file of options, one name=value a line");

@@ -66,7 +66,7 @@ typedef enum nn_mode {
     NN_TRAIN = NN_RECORD | NN_RANDOM
 } nn_mode;
 
-/* o may be NULL for defaults. NULL: no memory, in e. */
+/* o may be NULL for defaults. NULL: no memory, or no address space for BLAS (136 MiB a thread), in e. */
 SERIN_API nn_tape *nn_tape_new(const nn_tape_options *o, base_error *e);
 SERIN_API void     nn_tape_free(nn_tape *t);
 /* Forgets everything recorded and every tensor made on the tape, and any error. step counts for random numbers. An operator

@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,11 +48,34 @@ struct nn_tape {
     int             scope_end[SCOPE_DEPTH], depth;
 };
 
+/* OpenBLAS maps BLAS_ROOM a thread at the first product of a process, and asks again for ever when it gets none: that much is
+ * held while a tape takes its share of the address space, or the tape refuses. Once it was there, it is BLAS' own. */
+#define BLAS_ROOM ((size_t)136 << 20)
+static atomic_bool blas_has_room;
+
+static bool hold_room(void **room, size_t *bytes, base_error *e)
+{
+    *bytes = blas_has_room ? 0 : BLAS_ROOM * (size_t)base_threads();
+    *room = *bytes ? base_pages_new(*bytes) : NULL;
+    if (!*bytes || *room)
+        return true;
+    base_fail(e, BASE_NO_MEMORY, "tape: matrix products need %zu MiB of address space with %d threads, which are not left "
+        "(ulimit -v): allow more, or take fewer threads", *bytes >> 20, base_threads());
+    return false;
+}
+
 nn_tape *nn_tape_new(const nn_tape_options *o, base_error *e)
 {
     nn_tape *t = calloc(1, sizeof *t);
+    size_t bytes;
+    void *room;
+
     if (!t) {
         base_fail(e, BASE_NO_MEMORY, "tape: out of memory");
+        return NULL;
+    }
+    if (!hold_room(&room, &bytes, e)) {
+        free(t);
         return NULL;
     }
     if (o)
@@ -62,10 +86,12 @@ nn_tape *nn_tape_new(const nn_tape_options *o, base_error *e)
     t->records = base_arena_up_to(RECORDS_LIMIT, e);
     for (int i = 0; i < 2; i++)
         t->tensors[i] = base_arena_up_to(TENSORS_LIMIT, e);
+    base_pages_free(room, bytes);
     if (!t->values || !t->scratch || !t->records || !t->tensors[0] || !t->tensors[1]) {
         nn_tape_free(t);
         return NULL;
     }
+    blas_has_room = true;
     return t;
 }
 

@@ -35,4 +35,6 @@ for limit in "v 20000000" "v 4000000" "v 2000000" "d 1500000"; do
   tap_ok "ulimit -$limit: serin-train-aec" "${under[@]}" serin-train-aec "${small[@]}" --aec-layers=1 --epochs=1 said said "$d/aec"
   tap_ok "ulimit -$limit: serin-states" "${under[@]}" serin-states "$top/tests/parity/hubert-layer" scp:train/wav.scp "ark:$d/states.ark"
 done
+tap_refuses "less than BLAS needs is refused, not waited for" "matrix products need 272 MiB of address space with 2 threads" \
+  limited v 400000 timeout 60 serin-decode --threads=2 "v2000000/exp" train few
 tap_done

@@ -93,4 +93,8 @@ echo '{"a": 1}' >other.json
 tap_refuses "a JSON file of another kind" 'other.json: not scores of version 1' serin-score-text --json=other.json ref hyp
 tap_is "which is left alone" "$(cat other.json)" '{"a": 1}'
 tap_is "nothing is left half-written" "$(find . -name '*.tmp.*')" ""
+printf 'a B C\n' > closed.ref
+tap_refuses "a closed standard output is no file that is opened later" "standard output: Bad file descriptor" \
+  bash -c 'exec serin-score-text --details=closed.details closed.ref closed.ref >&-'
+tap_is "and the file holds what belongs there" "$(grep -c WER closed.details)" 0
 tap_done
