@@ -447,7 +447,6 @@ void ser_loss(nn_tape *t, const ser_model *m, const ser_batch *b, const ser_outp
 double ser_model_flop(const ser_model *m, int64_t rows, int cols)
 {
     const nn_hubert_config *h = &m->config.encoder;
-    const char *of = m->encoder ? "hubert." : "bert.encoder.";
     double flop = 0, frames = (double)rows;
 
     for (int i = 0, in = 1; m->config.front.conv && cols == 1 && i < h->n_conv; in = h->conv_dim[i++]) {
@@ -457,7 +456,7 @@ double ser_model_flop(const ser_model *m, int64_t rows, int cols)
     for (int i = 0; i < nn_params_count(m->params); i++) {
         const nn_param *p = nn_params_at(m->params, i);
 
-        if (p->ndim > 1 && (strncmp(p->name, of, strlen(of)) == 0 || strncmp(p->name, "lm_head.", 8) == 0) &&
+        if (p->ndim > 1 && (strncmp(p->name, "hubert.", 7) == 0 || strncmp(p->name, "lm_head.", 8) == 0) &&
             !strstr(p->name, "feature_extractor."))
             flop += 2 * frames * (double)p->count;
     }

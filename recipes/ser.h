@@ -278,7 +278,7 @@ base_status ser_adapters_save(const ser_model *m, const char *path, const nn_met
 base_status ser_model_begin_with(ser_model *m, const char *dir, bool all, bool allow_missing, base_error *e);
 /* How the words that BERT reads are searched for: the CTC decoder's beam, and the corrector's. */
 void        ser_model_search(ser_model *m, int beam, const ser_correct_options *correct);
-/* Floating-point operations of one forward pass over rows of input, cols wide: 2 for each weight and row it meets. */
+/* Floating-point operations of one forward pass of HuBERT over rows of input, cols wide: 2 for each weight and row it meets. */
 double      ser_model_flop(const ser_model *m, int64_t rows, int cols);
 
 /* ---- features of one utterance: front.c -------------------------------------------------------------------------- */

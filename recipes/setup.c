@@ -162,13 +162,20 @@ static void tell_features(const ser_data *d, const ser_features *f)
         base_warn("%s; features of %" PRId64 " sounds are kept in memory", f->why_uncached.text, f->uncached);
 }
 
+static void measure_data(ser_run *r)
+{
+    for (int64_t i = 0; i < r->train->n; i++) {
+        r->duration += r->train_x->seconds[i * r->train_x->variants];
+        r->tokens += r->model->config.input == SER_TEXT ? r->train->utt[i].pieces.n : 0;
+    }
+}
+
 static void tell_data(const ser_run *r)
 {
-    double seconds = 0;
+    double amount = r->tokens ? (double)r->tokens : r->duration / 60;
 
-    for (int64_t i = 0; i < r->train->n; i++)
-        seconds += r->train_x->seconds[i * r->train_x->variants];
-    base_log("%s, %.1f minutes; development: %" PRId64, base_count(r->train->n, "utterance"), seconds / 60, r->dev ? r->dev->n : 0);
+    base_log("%s, %.*f %s; development: %" PRId64, base_count(r->train->n, "utterance"), r->tokens ? 0 : 1, amount,
+        r->tokens ? "tokens" : "minutes", r->dev ? r->dev->n : 0);
     if (r->clusters)
         base_log("%d clusters", r->clusters);
     for (int t = 0; t < SER_TASKS; t++) {
@@ -434,6 +441,7 @@ base_status ser_run_open(ser_run *r, const ser_config *c, const char *data_dir, 
     nn_huge_pages(c->huge_pages);
     if (make_model(r, &names, e) || open_folder(r, e) || compute_features(r, e))
         return e->status;
+    measure_data(r);
     tell_data(r);
     if (make_optimiser(r, e) || make_weighting(r, e) || count_updates(r, e) || make_fingerprint(r, e))
         return e->status;

@@ -317,8 +317,9 @@ static base_status next_update(ser_run *r, base_progress *p, base_error *e)
     r->step++;
     r->seconds += base_seconds() - began;
     add_sums(&r->sums, &sums);
-    base_progress_step(p, (double)r->step, "epoch %" PRId64 ", loss %.3f, rate %.2g, real time x %.0f", epoch + 1,
-        r->sums.total / r->sums.updates, nn_schedule_rate(&r->schedule, r->step - 1), r->speech / r->seconds);
+    base_progress_step(p, (double)r->step, "epoch %" PRId64 ", loss %.3f, rate %.2g, %s %.0f", epoch + 1,
+        r->sums.total / r->sums.updates, nn_schedule_rate(&r->schedule, r->step - 1), r->tokens ? "tokens/s" : "real time x",
+        r->speech / r->seconds * (r->tokens ? (double)r->tokens / r->duration : 1));
     return r->step == r->epoch_begin[epoch + 1] || r->step == r->total ? end_epoch(r, epoch, e) : BASE_OK;
 }
 
@@ -326,7 +327,7 @@ static base_status next_update(ser_run *r, base_progress *p, base_error *e)
  * memory for the first time. For scripts, on one line. */
 static base_status estimate(ser_run *r, base_error *e)
 {
-    double until = base_seconds() + r->config->estimate, first = 0, speech = 0, heard = 0;
+    double until = base_seconds() + r->config->estimate, first = 0, speech = 0;
     base_progress p;
 
     base_progress_begin(&p, "timing", "updates", 0, (double)r->total);
@@ -341,11 +342,13 @@ static base_status estimate(ser_run *r, base_error *e)
     base_progress_end(&p, NULL);
     if (r->step < 2)
         return base_fail(e, BASE_LIMIT, "estimate=%d: two updates are needed, %" PRId64 " made", r->config->estimate, r->step);
-    for (int64_t i = 0; i < r->train->n; i++)
-        heard += r->train_x->seconds[i * r->train_x->variants];
-    printf("CPU seconds a second: updates %.4g features %.4g; heard %.1f s, %.0f MiB, %" PRId64 " parameters\n",
-        (ser_cpu_seconds() - first) / (r->speech - speech), r->front_cpu / heard, heard, (double)base_memory_peak() / (1 << 20),
-        nn_params_trainable(r->model->params));
+    speech = (ser_cpu_seconds() - first) / (r->speech - speech);
+    if (r->tokens)
+        printf("CPU seconds an utterance: updates %.4g features 0; read %" PRId64 " tokens", speech * r->duration / (double)r->train->n,
+            r->tokens);
+    else
+        printf("CPU seconds a second: updates %.4g features %.4g; heard %.1f s", speech, r->front_cpu / r->duration, r->duration);
+    printf(", %.0f MiB, %" PRId64 " parameters\n", (double)base_memory_peak() / (1 << 20), nn_params_trainable(r->model->params));
     return BASE_OK;
 }
 
@@ -401,19 +404,21 @@ static void tell_machine(void)
         base_warn("%d threads, %s: slow beside OpenMP; install libopenblas0-openmp", base_threads(), blas);
 }
 
-/* Useful work: products of weights, three times a forward pass. */
+/* Useful work of a model that hears: products of weights, three times a forward pass. One that reads has no time and no frames. */
 static void tell_speed(const ser_run *r, double speech_before, double seconds_before)
 {
-    double speech = r->speech - speech_before, seconds = r->seconds - seconds_before, rows = 0, all = 0;
+    double seconds = r->seconds - seconds_before, rows = 0;
+    double a_second = (r->speech - speech_before) / r->duration / fmax(seconds, 1e-9);     /* of the training data */
+    char speed[100];
 
-    for (int64_t i = 0; i < r->train->n; i++) {
+    for (int64_t i = 0; i < r->train->n; i++)
         rows += (double)r->train_x->rows[i * r->train_x->variants];
-        all += r->train_x->seconds[i * r->train_x->variants];
-    }
-    base_log("%s, %.1f s of updates, %.0f times real time, %.1f GFLOP/s, peak memory %.0f MiB",
-        base_count(base_threads(), "thread"), seconds,
-        speech / fmax(seconds, 1e-9),
-        3e-9 * ser_model_flop(r->model, (int64_t)rows, r->train_x->cols) * speech / all / fmax(seconds, 1e-9),
+    if (r->tokens)
+        snprintf(speed, sizeof speed, "%.0f utterances/s, %.0f tokens/s", (double)r->train->n * a_second, (double)r->tokens * a_second);
+    else
+        snprintf(speed, sizeof speed, "%.0f times real time, %.1f GFLOP/s", r->duration * a_second,
+            3e-9 * ser_model_flop(r->model, (int64_t)rows, r->train_x->cols) * a_second);
+    base_log("%s, %.1f s of updates, %s, peak memory %.0f MiB", base_count(base_threads(), "thread"), seconds, speed,
         (double)base_memory_peak() / (1 << 20));
 }
 

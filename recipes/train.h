@@ -46,7 +46,9 @@ typedef struct ser_run {
     ser_sums  sums;
     double    best;                                 /* score of the selected model; higher is better; -INFINITY: none yet */
     int64_t   best_step, worse;                     /* evaluations since then that were not better */
-    double    seconds, speech;                      /* spent on updates so far; of audio they heard */
+    double    seconds, speech;                      /* spent on updates so far; of audio they heard, or of what texts count for */
+    double    duration;                             /* the same of the training data */
+    int64_t   tokens;                               /* of its texts; 0: the model hears */
     double    front_cpu;                            /* spent on features, by all processors */
 } ser_run;
 

@@ -17,7 +17,7 @@ kind_of() {
   esac
 }
 
-# $estimates/KIND: "CPU seconds a second: updates R features F; heard S s, M MiB, P parameters"
+# $estimates/KIND: "CPU seconds a second: updates R features F; heard S s, M MiB, P parameters", of texts "CPU seconds an utterance: …; read T tokens, …"
 calibrate() {           # experiment, kind
   local conf fold_opts train confs opts c
   prepare "$1"
@@ -80,11 +80,12 @@ tell_cost() {           # experiment, and before it those it goes on from
     FILENAME == ARGV[1] { rate = $6; front = $8; heard = $10; memory = $12; next }
     FILENAME == ARGV[2] { train += $1; utterances += $2; all += $3; chosen++; if ($4) timed = 1 }
     END {
-        # A text lasts as long as those that were timed; so does a sound whose length is not known.
-        if (kind == "text" || !timed) { train = utterances * heard / sample; all *= heard / sample }
-        hours = (train * epochs * rate * share + (kind == "text" ? 0 : all * front)) / 3600
+        # A sound whose length is not known lasts as long as those that were timed.
+        if (kind == "text") train = utterances
+        else if (!timed) { train = utterances * heard / sample; all *= heard / sample }
+        hours = (train * epochs * rate * share + all * front) / 3600
         printf "experiment %s (%s): %d epochs of %d folds, ", n, kind, epochs, chosen
-        if (kind == "text") printf "%d texts to train on in each, %.3g s of CPU for one", utterances / chosen, rate * share * heard / sample
+        if (kind == "text") printf "%d texts to train on in each, %.3g s of CPU for one", utterances / chosen, rate * share
         else printf "%.1f h of training data in each, %.3g s of CPU for a second of it", train / chosen / 3600, rate * share
         printf ": %s of CPU, %s on %d processors; %.1f GB of memory for each fold\n", time(hours), time(hours / p), p, memory / 1024
         print hours > "/dev/stderr"

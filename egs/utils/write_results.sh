@@ -52,6 +52,6 @@ for dir in "$exp" "$exp"/exp[0-9]*; do
   if [[ -s $dir/score_emotion.txt ]]; then sed 's/^/    /' "$dir/score_emotion.txt"; echo; fi
   cat "$dir"/log/train.*.log 2> /dev/null | awk '
       /^# Accounting: time=/ { split($3, t, "="); s += t[2]; split($4, p, "="); cpu += t[2] * p[2]; n++ }
-      /times real time/ { line = $0; sub(/^.*\.c:[0-9]+\) /, "", line) }
+      / s of updates, / { line = $0; sub(/^.*\.c:[0-9]+\) /, "", line) }
       END { if (n) printf "Training: %d fold%s, %.2f h, %.2f h of processors; the last: %s.\n\n", n, n == 1 ? "" : "s", s / 3600, cpu / 3600, line }'
 done

@@ -18,6 +18,13 @@ tap_is "and hold every word" "$(cut -d ' ' -f 2- train/text | tr 'A-Z ' 'a-z\n' 
 
 # ---- text alone
 tap_ok "text" train --input=text --lambda-ctc=0 --lambda-gender=0 --lambda-style=0 --epochs=2 train text
+tokens=$(awk '{ n += NF + 1 } END { print n }' train/text)      # a word is one, and [CLS] and [SEP]
+tap_has "tells what it reads" .err "100 utterances, $tokens tokens; development: 0"
+tap_is "and how fast: in texts and in tokens" "$(sed -nE 's/.* s of updates, ([0-9]+) utterances\/s, ([0-9]+) tokens\/s, peak .*/\1 \2/p' .err |
+  awk -v per="$tokens" '{ d = $1 * per / 100 / $2; print ($1 > 0), (d > 0.9 && d < 1.1) }')" "1 1"
+tap_is "there is no time in them" "$(grep -cE 'real time|minutes|FLOP' .err)" 0
+tap_ok "what it costs" train --input=text --lambda-ctc=0 --lambda-gender=0 --lambda-style=0 --epochs=9 --estimate=1 train cost
+tap_is "is told for a text" "$(grep -cE "^CPU seconds an utterance: updates [0-9.e-]+ features 0; read $tokens tokens, [0-9]+ MiB, " .out)" 1
 tap_ok "is decoded" serin-decode text test text/out
 tap_is "with an emotion each" "$(wc -l < text/out/utt2emo)" 24
 mkdir mute mute_test
@@ -37,6 +44,7 @@ rm -r mute
 for fusion in self cross gate tgf-gate; do
   tap_ok "fusion $fusion" train --input=both --fusion=$fusion --train-text=noisy --epochs=1 train "exp-$fusion"
 done
+tap_is "which has time, as its sound has" "$(grep -cE ' s of updates, [0-9]+ times real time, [0-9.]+ GFLOP/s|100 utterances, [0-9.]+ minutes; ' .err)" 2
 tap_is "attention is as the paper prints it" "$(grep -c residual exp-self/config exp-self/fusion.json | cut -d : -f 2 | tr '\n' ' ')$(
   grep -hoE 'fusion-residual=.*|"residual": [a-z]*' exp-self/config exp-self/fusion.json | tr '\n' ' ')" '1 1 fusion-residual=false "residual": false '
 tap_is "without a norm" "$(grep -ac 'fusion.acoustic.self.norm' exp-self/model.safetensors)" 0
