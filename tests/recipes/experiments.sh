@@ -164,6 +164,15 @@ tap_ok "one pair" env PATH="$PWD/stub:$PATH" utils/compare_experiments.sh "30<31
 tap_is "needs no correction" "$(grep -c holm "$tap_dir/.out")" 0
 tap_ok "words, where only one has them" utils/compare_experiments.sh "1<2" exp
 tap_has "are not compared" "$tap_dir/.out" " | -   |"
+cp exp/exp15/decode/utt2emo kept
+sed -i 's/^A-11 .*/A-11 dis/' exp/exp15/decode/utt2emo
+tap_fails "an answer that is no label" '"A-11"|"dis"' utils/compare_experiments.sh "13<15" exp
+mkdir -p exp/exp15/B
+echo '{"emotion":["ang","dis","sad"]}' > exp/exp15/B/labels.json
+tap_ok "but is one of a model, were it of one fold" utils/compare_experiments.sh "13<15" exp
+tap_is "is a miss" "$(grep -c '^| 13<15, seed 1 .*| +0.00 ' "$tap_dir/.out")" 1
+rm exp/exp15/B/labels.json
+mv kept exp/exp15/decode/utt2emo
 sed -i 2d exp/exp13/ref/utt2emo
 tap_ok "other utterances" utils/compare_experiments.sh "13<15" exp
 tap_has "cannot be compared" "$tap_dir/.out" "Not compared: 13<15, which"
