@@ -181,7 +181,7 @@ tap_refuses "no text" "set input=speech" bash -c "cp -r train mute && rm mute/te
 tap_refuses "nothing to read" "but lambda-ctc=0" train --input=both --lambda-ctc=0 train x
 tap_refuses "text that is to be heard" "set lambda-ctc=0" train --input=text train x
 tap_refuses "a stage before its first" "stage=2 needs init-model" train --stage=2 train x
-tap_refuses "texts for a first stage without words" "deaf/vocab.json: missing" train --stage=2 --init-model=deaf train x
+tap_refuses "texts for a first stage without words" "deaf/vocab.json: missing" train --stage=2 --pieces= --init-model=deaf train x
 tap_refuses "a first stage that is not there" "absent" train --stage=2 --lambda-ctc=0 --init-model=absent train x
 tap_refuses "heads that do not fit" "no multiple of fusion-heads=3" train --input=both --fusion=tgf --fusion-heads=3 train x
 tap_refuses "contrast without words" "needs input=both" train --lambda-cl=1 train x
