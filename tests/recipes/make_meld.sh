@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # A tree in MELD's layout with rows and clips made up by rule: nobody's words, tones for voices. Needs ffmpeg. Quirks of the real one are in
-# it: mp4 with six channels at 48 kHz, one that cannot be read, one that is absent, one of 305 s, one of 0.06 s, leftovers of file managers,
+# it: mp4 with six channels at 48 kHz, one that cannot be read, one that is absent, one of 305 s (or as said), one of 0.06 s, leftovers of file managers,
 # clips without a row, CRLF, quoted commas and quotes, typographic signs, speakers with spaces and slashes, a row that ends before it starts.
 # The signs are the corpus'.
 # shellcheck disable=SC1111,SC1112
 set -euo pipefail
 export LC_ALL=C
-[[ $# -eq 1 ]] || { echo "Usage: make_meld.sh <folder>" >&2; exit 1; }
+[[ $# -eq 1 || $# -eq 2 ]] || { echo "Usage: make_meld.sh <folder> [seconds]" >&2; exit 1; }
 root=$1
 mkdir -p "$root/made" "$root"/{train/train_splits,dev/dev_splits_complete,test/output_repeated_splits_test/final_videos_test}
 
 emotions=(neutral joy surprise anger sadness disgust fear)
 for i in "${!emotions[@]}"; do echo "${emotions[i]} $((150 + 90 * i)) 0.6"; done > "$root/made/list"
-printf 'short 300 0.06\nlong 300 305\n' >> "$root/made/list"
+printf 'short 300 0.06\nlong 300 %s\n' "${2:-305}" >> "$root/made/list"
 while read -r name pitch seconds; do
   ffmpeg -nostdin -v error -y -f lavfi -i "sine=f=$pitch:r=48000:d=$seconds" -f lavfi -i "color=black:s=16x16:r=5:d=$seconds" -map 0 -map 1 \
     -af "pan=5.1|c0=0.3*c0|c1=0.3*c0|c2=0.6*c0|c3=0.1*c0|c4=0.2*c0|c5=0.2*c0" -c:a aac -b:a 48k -c:v mpeg4 "$root/made/$name.mp4" < /dev/null
