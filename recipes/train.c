@@ -245,6 +245,11 @@ static void swap_average(ser_run *r)
 
 static bool by_ua(const ser_config *c) { return ser_is(c->select_by, "auto") ? c->lambda_emotion > 0 : ser_is(c->select_by, "ua"); }
 
+static const char *score_name(const ser_config *c)
+{
+    return !ser_is(c->pretrain, "none") ? "accuracy" : by_ua(c) ? "UA" : "WER";
+}
+
 /* Keeps the model when it is better than all before. */
 static base_status compare(ser_run *r, const ser_scores *s, base_error *e)
 {
@@ -384,7 +389,7 @@ static base_status finish(ser_run *r, base_error *e)
     if (ser_selects(r->config)) {
         if (ser_is(r->config->select, "test"))
             base_warn("the epoch was chosen on the test data, %s: scores there are better than on other data", r->dev->dir);
-        base_log("the model is that of update %" PRId64 ", %s %.2f", r->best_step, by_ua(r->config) ? "UA" : "WER", fabs(r->best));
+        base_log("the model is that of update %" PRId64 ", %s %.2f", r->best_step, score_name(r->config), fabs(r->best));
         return BASE_OK;
     }
     swap_average(r);

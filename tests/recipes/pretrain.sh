@@ -23,6 +23,7 @@ dev=(--dev-dir=test --dev-frame-labels=test.labels)
 # ---- HuBERT
 tap_ok "masked frames" "${hubert[@]}" --epochs=20 "${dev[@]}" --select=best train train.labels pre
 tap_has "the log has the development's accuracy" .err "development loss"
+tap_is "by which the model is chosen" "$(grep -cE 'the model is that of update [0-9]+, accuracy [0-9]' .err)" 1
 tap_more "more than the most frequent cluster is learnt" "$(column dev_accuracy pre/train.tsv)" "$(cut -d ' ' -f 2- test.labels |
   tr ' ' '\n' | sort | uniq -c | sort -rn | awk '{ n += $1; if (NR == 1) most = $1 } END { print 100 * most / n }')"
 tap_more "of the training data, too" "$(column accuracy pre/train.tsv)" 40
