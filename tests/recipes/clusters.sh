@@ -108,8 +108,8 @@ ln -s "$utils" utils
 mkdir conf data
 touch conf/train.conf
 for s in A B C; do
-  for table in utt2spk utt2fold; do echo "$s-1 $s" >> data/$table; done
-  echo "$s-1 x" >> data/utt2emo
+  for table in utt2spk utt2fold; do printf '%s %s\n' "$s-1" $s "$s-2" $s >> data/$table; done
+  printf '%s\n' "$s-1 x" "$s-2 y" >> data/utt2emo
 done
 utils/utt2spk_to_spk2utt.pl data/utt2spk > data/spk2utt
 printf '#!/usr/bin/env bash\nmkdir -p "${*: -1}"\necho "$0 $OMP_NUM_THREADS" >> "${*: -1}/ran"\n[[ ${*: -1} != *B || ! -e broken ]]\n' > bin/serin-train
