@@ -120,7 +120,7 @@ touch broken
 tap_fails "a fold that fails names its log" 'slurm.pl: job failed, log is in exp/log/train.B.log' utils/train_folds.sh --threads 2 data exp
 rm broken
 tap_ok "started again" utils/train_folds.sh --threads 2 data exp
-tap_is "all folds ran at once" "$(grep -o 'folds A B C, 3 at once, threads: 2' "$tap_dir/.out")" "folds A B C, 3 at once, threads: 2"
+tap_is "all folds ran at once" "$(grep -o 'folds: A B C; 3 at once, threads: 2' "$tap_dir/.out")" "folds: A B C; 3 at once, threads: 2"
 tap_is "and only the broken one twice, with its threads" "$(cut -d ' ' -f 2 exp/B/ran | tr '\n' ' ')$(wc -l < exp/A/ran)$(wc -l < exp/C/ran)" "2 2 11"
 unset train_cmd decode_cmd
 
