@@ -360,6 +360,16 @@ START_TEST(sweeps_leftovers)
 END_TEST
 
 /* The next file in a folder does so by itself. */
+START_TEST(leftovers_of_others_stay)
+{
+    files_write("result.tmp.2000000001", "", 0);
+    if (chown(files_path("result.tmp.2000000001"), 65534, 65534))
+        return;     /* only root can give a file away */
+    base_temporary_sweep(files_path("result"));
+    ck_assert(there("result.tmp.2000000001"));
+}
+END_TEST
+
 START_TEST(a_writer_sweeps)
 {
     base_out o;
@@ -587,6 +597,28 @@ START_TEST(a_lock_is_on_the_file_that_is_there)
 }
 END_TEST
 
+/* The same when another file takes its place. */
+START_TEST(a_lock_is_not_on_a_file_that_was_replaced)
+{
+    const char *path = files_path("passed on");
+    int first, second;
+    pthread_t waiting;
+    struct stat held, there;
+    void *failed;
+
+    ck_assert_int_eq(base_lock_wait(path, &first, NULL), BASE_OK);
+    ck_assert_int_eq(pthread_create(&waiting, NULL, wait_for_lock, &second), 0);
+    usleep(20000);
+    files_write("other", "", 0);
+    ck_assert_int_eq(rename(files_path("other"), path), 0);
+    base_unlock(first);
+    ck_assert_int_eq(pthread_join(waiting, &failed), 0);
+    ck_assert_ptr_null(failed);
+    ck_assert(fstat(second, &held) == 0 && stat(path, &there) == 0 && held.st_ino == there.st_ino);
+    base_lock_remove(path, second);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("base/file");
@@ -604,6 +636,7 @@ static Suite *suite(void)
     files_add(s, no_permission_is_an_error);
     files_add(s, a_link_is_written_through);
     files_add(s, sweeps_leftovers);
+    files_add(s, leftovers_of_others_stay);
     files_add(s, a_writer_sweeps);
     files_add(s, a_signal_leaves_nothing_behind);
     files_add(s, ignored_signals_and_children_remove_nothing);
@@ -614,6 +647,7 @@ static Suite *suite(void)
     files_add(s, a_lock_keeps_others_out);
     files_add(s, a_lock_that_was_waited_for_leaves_no_file);
     files_add(s, a_lock_is_on_the_file_that_is_there);
+    files_add(s, a_lock_is_not_on_a_file_that_was_replaced);
     return s;
 }
 

@@ -238,6 +238,24 @@ START_TEST(bad_configurations_are_named)
 }
 END_TEST
 
+/* Adapters in the upper layers are in those alone. */
+START_TEST(upper_layers_have_adapters)
+{
+    nn_bert_config config;
+    nn_params *p = nn_params_new();
+
+    ck_assert_int_eq(nn_bert_config_read(&config, parity_path("bert", "config.json"), NULL), BASE_OK);
+    config.encoder.layers = 3;
+    config.encoder.adapter = 4;
+    config.encoder.adapter_layers = 1;
+    ck_assert_ptr_nonnull(nn_bert_new(p, &config, false));
+    ck_assert_ptr_null(nn_params_find(p, "encoder.layer.0.adapter.down.weight"));
+    ck_assert_ptr_null(nn_params_find(p, "encoder.layer.1.adapter.down.weight"));
+    ck_assert_ptr_nonnull(nn_params_find(p, "encoder.layer.2.adapter.down.weight"));
+    nn_params_free(p);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("bert");
@@ -250,6 +268,7 @@ static Suite *suite(void)
     tcase_add_test(c, the_head_may_have_its_own_matrix);
     tcase_add_test(c, what_does_not_fit_is_refused);
     tcase_add_loop_test(c, adapters_begin_as_nothing, 1, 5);
+    tcase_add_test(c, upper_layers_have_adapters);
     tcase_add_loop_test(c, bad_configurations_are_named, 0, (int)(sizeof bad_configs / sizeof *bad_configs));
     suite_add_tcase(s, c);
     return s;

@@ -165,6 +165,29 @@ START_TEST(means_of_utterances)
 }
 END_TEST
 
+/* A row without variance: eps stands below the root, so what is left of it is finite. */
+START_TEST(layer_norm_of_equal_numbers)
+{
+    enum { C = 8 };
+    const float eps = 1e-5f, step[] = { 0.0f, 1e-3f };
+
+    for (int k = 0; k < 2; k++) {
+        nn_tensor *x = nn_input(tape, NULL, 1, C, 0, NULL), *g = nn_input(tape, NULL, 1, C, 0, NULL);
+        nn_tensor *b = nn_input(tape, NULL, 1, C, 0, NULL), *y;
+        double want[C];
+
+        for (int i = 0; i < C; i++) {
+            x->x[i] = 2.0f + (i % 2 ? step[k] : -step[k]);
+            g->x[i] = 3.0f;
+            b->x[i] = 0.5f;
+            want[i] = 0.5 + 3.0 * ((double)x->x[i] - 2.0) / sqrt((double)step[k] * (double)step[k] + (double)eps);
+        }
+        y = nn_layer_norm(tape, x, g, b, eps);
+        check(y, want, 1e-3);
+    }
+}
+END_TEST
+
 START_TEST(cosines)
 {
     static const float a[][3] = { { 1, 2, 2 }, { 1, 0, 0 }, { 3, -4, 0 }, { 0, 0, 0 }, { 1e-9f, 0, 0 }, { 1e15f } };
@@ -395,6 +418,7 @@ static Suite *suite(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, functions_of_one_number);
     tcase_add_test(c, softmax_of_rows);
+    tcase_add_test(c, layer_norm_of_equal_numbers);
     tcase_add_test(c, sums_and_products);
     tcase_add_test(c, columns_and_rows);
     tcase_add_test(c, means_of_utterances);
