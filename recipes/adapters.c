@@ -195,6 +195,15 @@ static bool is_left_out(const char *name, const nn_params *p)
     return false;
 }
 
+/* Whether a load that is limited to `only` was to read it at all: a load of one head leaves networks to others. */
+static bool is_asked_for(const char *name, const char *only)
+{
+    bool network = only && (!strcmp(only, "hubert.") || !strcmp(only, "bert."));
+    bool other = !strncmp(name, "hubert.", 7) || !strncmp(name, "bert.", 5);
+
+    return !only || !strncmp(name, only, strlen(only)) || (network && !other);
+}
+
 static void meet(void *data, nn_fit fit, const char *name)
 {
     strangers *s = data;
@@ -202,7 +211,7 @@ static void meet(void *data, nn_fit fit, const char *name)
 
     if (s->asked.tell)
         s->asked.tell(s->asked.data, fit, name);
-    if (fit != NN_FIT_UNEXPECTED || (is_known(name) && !is_left_out(name, s->p)))
+    if (fit != NN_FIT_UNEXPECTED || (is_known(name) && !(is_asked_for(name, s->asked.only) && is_left_out(name, s->p))))
         return;
     if (s->n++ < 5)
         snprintf(s->text + used, sizeof s->text - used, "%s \"%.80s\"", used ? "," : "", name);

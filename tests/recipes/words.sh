@@ -95,6 +95,7 @@ tap_ok "to the same answers" cmp exp9/out/emotion.ark exp13/out/emotion.ark
 # ---- speech alone first
 warm=(--input=both --fusion=tgf --train-text=asr --stage1-warm=3 --epochs=5)
 tap_ok "a first stage that begins with speech alone" train "${warm[@]}" train warm
+tap_is "and nothing of the first model is said to be read by nobody" "$(grep -c "no part of the model" "$tap_dir/.err")" 0
 tap_is "of so many epochs" "$(tail -n 1 warm/warm/train.tsv | cut -f 2) $(tail -n 1 warm/train.tsv | cut -f 2)" "3 2"
 tap_is "goes on with what was learnt of the words" \
   "$(awk 'FNR == 2 { x[FILENAME] = $6 } END { print (x["warm/train.tsv"] < x["warm/warm/train.tsv"] / 2) }' warm/{warm/,}train.tsv)" 1
