@@ -143,7 +143,7 @@ static void backward(nn_node *g)
     nn_tensor *w = g->in[1];
     float *dx = nn_grad(g, 0), *dw = nn_grad(g, 1), *db = nn_grad(g, 2);
     float *dv = nn_scratch(g->tape, dw ? nn_numel(w) : 0);
-    nn_derived_values v = { NULL };
+    nn_derived_values v = { .x = NULL };
 
     if (!dv || (dx && !(v = ordered(g->tape, c, w)).x))
         return;

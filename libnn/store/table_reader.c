@@ -541,9 +541,11 @@ static base_status apply_range(const range *g, bool vector, nn_matrix *m, base_e
                 c1 >= 0 ? ",…" : "", m->cols);
         c0 = r0, c1 = r1;
         r0 = r1 = 0;
-    } else if (!clip(&c0, &c1, m->cols, 0) | !clip(&r0, &r1, m->rows, TOLERANCE)) {
-        return base_fail(e, BASE_VALUE, "range [%lld:%lld,%lld:%lld] of a matrix of %lld rows and %d columns", (long long)r0,
-            (long long)r1, (long long)c0, (long long)c1, (long long)m->rows, m->cols);
+    } else {
+        bool columns = clip(&c0, &c1, m->cols, 0), rows = clip(&r0, &r1, m->rows, TOLERANCE);      /* both, for the message */
+        if (!columns || !rows)
+            return base_fail(e, BASE_VALUE, "range [%lld:%lld,%lld:%lld] of a matrix of %lld rows and %d columns", (long long)r0,
+                (long long)r1, (long long)c0, (long long)c1, (long long)m->rows, m->cols);
     }
     for (int64_t r = r0; r <= r1; r++)
         memmove(m->x + (r - r0) * (c1 - c0 + 1), m->x + r * m->cols + c0, (size_t)(c1 - c0 + 1) * sizeof *m->x);

@@ -22,7 +22,8 @@ nn_hubert_config system_hubert(bool tiny)
         .layer_norm_features = true, .conv_bias = true, .project_norm = true, .n_conv = 7,
         .conv_dim = { 512, 512, 512, 512, 512, 512, 512 }, .conv_kernel = { 10, 3, 3, 3, 3, 2, 2 },
         .conv_stride = { 5, 2, 2, 2, 2, 2, 2 }, .project_dropout = 0.1f, .final_dropout = 0.1f, .pos_kernel = 128,
-        .pos_groups = 16, .spec_augment = true, .mask = { 0.05f, 10, 2, 0.0f, 10, 0 }, .vocab_size = 32 };
+        .pos_groups = 16, .spec_augment = true, .mask = { .time_prob = 0.05f, .time_length = 10, .time_min = 2 },
+        .vocab_size = 32 };
 
     if (!tiny)
         return c;

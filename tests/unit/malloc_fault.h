@@ -12,8 +12,9 @@
 
 #include "base/sanitizer.h"
 
-static atomic_long malloc_left = -1;    /* allocations that succeed before one fails; -1: none fails */
-static atomic_long malloc_live;         /* blocks handed out and not yet freed */
+/* Not all who include this read both, elsewhere. */
+__attribute__((unused)) static atomic_long malloc_left = -1;    /* allocations that succeed before one fails; -1: none fails */
+__attribute__((unused)) static atomic_long malloc_live;         /* blocks handed out and not yet freed */
 
 #if defined(__GLIBC__) && !defined(BASE_ASAN) && !defined(__SANITIZE_THREAD__) && !defined(__clang__)
 #define MALLOC_FAULTS 1

@@ -248,10 +248,12 @@ START_TEST(upper_layers_have_adapters)
     config.encoder.layers = 3;
     config.encoder.adapter = 4;
     config.encoder.adapter_layers = 1;
-    ck_assert_ptr_nonnull(nn_bert_new(p, &config, false));
+    nn_bert *bert = nn_bert_new(p, &config, false);
+    ck_assert_ptr_nonnull(bert);
     ck_assert_ptr_null(nn_params_find(p, "encoder.layer.0.adapter.down.weight"));
     ck_assert_ptr_null(nn_params_find(p, "encoder.layer.1.adapter.down.weight"));
     ck_assert_ptr_nonnull(nn_params_find(p, "encoder.layer.2.adapter.down.weight"));
+    nn_bert_free(bert);
     nn_params_free(p);
 }
 END_TEST

@@ -29,7 +29,8 @@ static nn_hubert_config config_of(bool large)
             .dropout = 0.1f, .attention_dropout = 0.1f, .activation_dropout = 0.1f, .layer_drop = 0.2f, .init = 0.02f },
         .layer_norm_features = large, .conv_bias = large, .project_norm = true, .n_conv = 3, .conv_dim = { 8, 8, 8 },
         .conv_kernel = { 10, 3, 2 }, .conv_stride = { 5, 2, 2 }, .project_dropout = 0.1f, .final_dropout = 0.1f,
-        .pos_kernel = 4, .pos_groups = 2, .spec_augment = true, .mask = { 0.2f, 2, 1, 0.1f, 2, 1 },
+        .pos_kernel = 4, .pos_groups = 2, .spec_augment = true, .mask = { .time_prob = 0.2f, .time_length = 2, .time_min = 1,
+            .feature_prob = 0.1f, .feature_length = 2, .feature_min = 1 },
         .vocab_size = VOCAB };
 }
 
